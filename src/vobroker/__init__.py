@@ -1,0 +1,1 @@
+"""Alert broker for the Virtual Observatory."""

@@ -1,0 +1,1 @@
+"""Alert packets: framing, schemas, decoding to Arrow, and the survey mappings."""

@@ -1,0 +1,1 @@
+"""One file per survey: names and units mapped to the common columns."""

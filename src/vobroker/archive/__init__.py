@@ -1,0 +1,1 @@
+"""The archive: tables, packets, ledger and dead letters."""

@@ -1,0 +1,29 @@
+"""The command line, one file per command group."""
+
+from __future__ import annotations
+
+import importlib
+
+import typer
+
+GROUPS = ("ingest", "ledger", "query", "filter", "lightcurve", "alert", "voevent", "simulate", "serve", "bench")
+"""Modules of this package; each has ``register(app)``."""
+
+
+def app() -> typer.Typer:
+    """Build the command line from :data:`GROUPS`."""
+    commands = typer.Typer(
+        name="vobroker",
+        help="Alert broker for the Virtual Observatory: alerts in; ADQL archives, streams and VOEvents out.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for group in GROUPS:
+        importlib.import_module(f"vobroker.cli.{group}").register(commands)
+    return commands
+
+
+def main() -> None:
+    """Run the command line."""
+    app()()

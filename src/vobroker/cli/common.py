@@ -1,0 +1,45 @@
+"""What every command shares: where the archive is, how to speak, how to fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+out = Console()
+err = Console(stderr=True)
+
+ArchiveOption = Annotated[
+    Path,
+    typer.Option(
+        "--archive",
+        "-a",
+        envvar="VOBROKER_ARCHIVE",
+        help="Folder of the archive; made when it is not there.",
+        show_default=True,
+    ),
+]
+DEFAULT_ARCHIVE = Path("vobroker-data")
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
+    """Say in one plain sentence what is wrong and leave with a non-zero status."""
+    err.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    raise typer.Exit(status)
+
+
+def progress() -> Progress:
+    """Progress display on standard error; silent where standard error is not a terminal."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    )

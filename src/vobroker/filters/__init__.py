@@ -1,0 +1,1 @@
+"""Named ADQL queries that run on every batch of alerts."""

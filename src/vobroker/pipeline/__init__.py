@@ -1,0 +1,1 @@
+"""Puts a river together: source, decoding, filters, archive, publication."""

@@ -1,0 +1,1 @@
+"""Where what passed a filter goes: VOEvent folders."""

@@ -1,0 +1,1 @@
+"""Light curves: model, serialisations and plots."""

@@ -1,0 +1,1 @@
+"""One file per serialisation of a light curve."""

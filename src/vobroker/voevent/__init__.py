@@ -1,0 +1,1 @@
+"""VOEvent packets: model, reading, writing, validation."""

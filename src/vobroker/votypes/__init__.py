@@ -1,0 +1,1 @@
+"""The IVOA data types and column metadata, in tables."""

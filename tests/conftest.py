@@ -1,0 +1,31 @@
+"""Fixtures that every test folder shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Small real packets that travel with the source."""
+    return ROOT / "tests" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The large collection of real alerts, queries, events and time series.
+
+    It lies beside the checkout, or where VOBROKER_TEST_DATA says. Under CI its absence is a failure.
+    """
+    path = Path(os.environ.get("VOBROKER_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not path.is_dir():
+        message = f"real test data not found at {path}; set VOBROKER_TEST_DATA to run this test"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
