@@ -1,0 +1,47 @@
+# Each target sets up what it needs by itself: a virtual environment in .venv, and a browser for the tests.
+.DEFAULT_GOAL := help
+VENV ?= .venv
+export VENV
+RUN := $(VENV)/bin
+
+.PHONY: help demo test lint format bench docs clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Simulated Rubin and ZTF nights flow in, filters fire, the web page opens on them
+	@scripts/venv.sh broker
+	$(RUN)/vobroker serve --simulate --archive "$${VOBROKER_ARCHIVE:-vobroker-data/demo}"
+
+test: ## Every check and every test: style, types, layers, then pytest
+	@scripts/venv.sh test,lint,docs
+	@scripts/chromium.sh
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/python -m pytest
+
+lint: ## Style, types and layers
+	@scripts/venv.sh test,lint,docs
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+format: ## Put the source into its canonical form
+	@scripts/venv.sh test,lint,docs
+	$(RUN)/ruff check --fix
+	$(RUN)/ruff format
+
+bench: ## Measured comparisons; each prints a table
+	@scripts/venv.sh test,lint,docs
+	$(RUN)/python -m bench.decode
+	$(RUN)/python -m bench.river
+
+docs: ## Build the documentation into site/
+	@scripts/venv.sh test,lint,docs
+	$(RUN)/mkdocs build --strict
+
+clean: ## Remove the virtual environment and all caches
+	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
