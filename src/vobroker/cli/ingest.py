@@ -1,0 +1,98 @@
+"""``vobroker ingest``: packets from files into the archive, through the filters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out, progress
+
+if TYPE_CHECKING:
+    from vobroker.filters import Filter
+    from vobroker.pipeline.river import Counts
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help="Read alert packets from files, folders and tar archives into the archive.")(ingest)
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Packets, folders, .tar or .tar.gz files.")],
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
+    filters: Annotated[
+        Path | None,
+        typer.Option(help="Folder of .adql filters, or one file; the starter filters when not given."),
+    ] = None,
+    no_filters: Annotated[bool, typer.Option("--no-filters", help="Archive only.")] = False,
+    schemas: Annotated[
+        Path | None, typer.Option(help="Folder of Avro schemas for packets that do not carry theirs.")
+    ] = None,
+    registry: Annotated[
+        str | None, typer.Option(help="URL of a Confluent schema registry.", envvar="VOBROKER_REGISTRY")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Packets in one batch, and so in one commit.", min=1)] = 512,
+) -> None:
+    """Ingest files; say what became of each alert."""
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        fail(f"no such file or folder: {', '.join(missing)}", 2)
+
+    from vobroker.alerts.schemas import default_schemas
+    from vobroker.archive import ArchiveError, open_archive
+    from vobroker.pipeline.river import run
+    from vobroker.sources import files
+
+    chosen = [] if no_filters else _filters(filters)
+    try:
+        with open_archive(archive) as store, progress() as bar:
+            task = bar.add_task("ingesting", total=files.count(paths), note="")
+
+            def show(counts: Counts) -> None:
+                bar.update(
+                    task,
+                    completed=counts.received,
+                    note=f"{counts.archived} archived, {counts.duplicate} duplicates, {counts.dead} dead letters",
+                )
+
+            counts = run(
+                files.read(paths, resume=store.position, batch=batch),
+                store,
+                schemas=default_schemas(folder=schemas, registry=registry),
+                filters=chosen,
+                voevents=archive / "voevents",
+                after_batch=show,
+            )
+    except ArchiveError as error:
+        fail(str(error))
+    _report(counts, archive)
+
+
+def _filters(path: Path | None) -> list[Filter]:
+    from vobroker.adql import AdqlError
+    from vobroker.filters import load_filters, starter_filters
+
+    try:
+        return starter_filters() if path is None else load_filters(path)
+    except (AdqlError, OSError) as error:
+        fail(str(error), 2)
+
+
+def _report(counts: Counts, archive: Path) -> None:
+    out.print(
+        f"{counts.received} received = {counts.archived} archived + {counts.duplicate} duplicates "
+        f"+ {counts.dead} dead letters",
+        highlight=False,
+    )
+    for name, number in counts.passed.items():
+        out.print(f"filter {name}: {number} passed", highlight=False)
+    if counts.events:
+        out.print(f"{counts.events} VOEvents written to {archive / 'voevents'}", highlight=False)
+    for name, error in counts.failed.items():
+        err.print(f"[yellow]warning:[/] filter {name} failed: {error}", highlight=False)
+    if counts.dead:
+        err.print(f"[yellow]{counts.dead} dead letters:[/] vobroker deadletter list --archive {archive}")
+    if counts.received and counts.dead == counts.received:
+        fail("none of the input could be used")

@@ -1,0 +1,143 @@
+"""The river: packets are decoded, archived, filtered and published, batch after batch.
+
+One batch is one archive transaction, which holds its rows, its dead letters, what the filters let
+through and the source's new positions. Kill the process anywhere: on restart the source goes on from the last
+committed position, so nothing is lost and nothing stands twice. VOEvents are written after the
+commit from what it holds, so they too appear exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import TypeVar
+
+import vobroker.filters as filtering
+from vobroker.alerts.decode import Decoded, decode
+from vobroker.alerts.packets import RawBatch
+from vobroker.alerts.schemas import SchemaSource
+from vobroker.archive import Archive
+from vobroker.filters import Filter
+from vobroker.publish.folder import publish_folder
+
+T = TypeVar("T")
+
+
+@dataclass
+class Counts:
+    """What has gone through a river: ``received = archived + duplicate + dead``."""
+
+    received: int = 0
+    archived: int = 0
+    duplicate: int = 0
+    dead: int = 0
+    events: int = 0
+    passed: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every received alert is accounted for."""
+        return self.received == self.archived + self.duplicate + self.dead
+
+
+def run(
+    source: Iterable[RawBatch],
+    archive: Archive,
+    *,
+    schemas: SchemaSource,
+    filters: Sequence[Filter] = (),
+    voevents: Path | None = None,
+    after_batch: Callable[[Counts], None] | None = None,
+    stop: Event | None = None,
+) -> Counts:
+    """Carry every batch of a source into the archive and through the filters.
+
+    Reading and decoding run one batch ahead in a second thread: both release the interpreter lock,
+    as does the archive.
+
+    Parameters
+    ----------
+    source
+        Batches of packets as they arrived.
+    archive
+        Where they go; open for writing.
+    schemas
+        Where schemas that packets do not carry are found.
+    filters
+        Run on the alerts that are new to the archive.
+    voevents
+        Folder for the VOEvents of passed alerts; none are written without it.
+    after_batch
+        Called after each commit with the counts so far.
+    stop
+        When set, the river ends after the batch in hand.
+
+    Returns
+    -------
+    Counts
+        Totals of this run.
+
+    Raises
+    ------
+    vobroker.archive.ArchiveError
+        If the archive cannot be written (disk full, damaged); the batch in hand is rolled back.
+    """
+    counts = Counts()
+    decoded = ((raw, decode(raw, schemas, whole=True)) for raw in source)
+    for raw, alerts in _one_ahead(decoded):
+        _commit(raw, alerts, archive, filters, counts)
+        if voevents is not None:
+            counts.events += publish_folder(archive, voevents)
+        if after_batch is not None:
+            after_batch(counts)
+        if stop is not None and stop.is_set():
+            break
+    return counts
+
+
+def _commit(
+    raw: RawBatch, decoded: Decoded, archive: Archive, filters: Sequence[Filter], counts: Counts
+) -> None:
+    dead = [*raw.dead, *decoded.dead]
+    received = sum(len(batch) for batch in decoded.batches) + len(dead)
+    archived = 0
+    passed: dict[str, int] = {}
+    with archive.transaction() as transaction:
+        for batch in decoded.batches:
+            fresh, conflicts = transaction.add(batch)
+            dead += conflicts
+            if fresh is None:
+                continue
+            archived += len(fresh)
+            for result in filtering.run(filters, fresh):
+                transaction.add_matches(result, fresh)
+                passed[result.filter.name] = passed.get(result.filter.name, 0) + len(result.rows)
+                if result.error:
+                    counts.failed[result.filter.name] = result.error
+        transaction.add_dead_letters(dead)
+        transaction.set_positions(raw.progress)
+    counts.received += received
+    counts.archived += archived
+    counts.dead += len(dead)
+    counts.duplicate += received - archived - len(dead)
+    for name, number in passed.items():
+        counts.passed[name] = counts.passed.get(name, 0) + number
+
+
+def _one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """Yield the items of an iterable while a thread already makes the next one."""
+    iterator = iter(items)
+    end = object()
+
+    def advance() -> T | object:
+        return next(iterator, end)
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
+        pending: Future[T | object] = pool.submit(advance)
+        while (item := pending.result()) is not end:
+            pending = pool.submit(advance)
+            yield item  # type: ignore[misc]
