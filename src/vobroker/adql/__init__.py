@@ -1,1 +1,26 @@
-"""ADQL 2.1: grammar, tree, checker and translation to database engines."""
+"""ADQL 2.1: parse, check, translate.
+
+>>> from vobroker import adql
+>>> query = adql.parse("SELECT ra, dec FROM alert WHERE mag < 19")
+>>> checked = adql.check(query, {"alert": table})  # doctest: +SKIP
+>>> adql.translate(checked, "duckdb")  # doctest: +SKIP
+"""
+
+from vobroker.adql.check import CheckedQuery, ValueType, check
+from vobroker.adql.errors import AdqlError
+from vobroker.adql.functions import Signature
+from vobroker.adql.parser import VERSIONS, parse
+from vobroker.adql.platforms import ENGINES, Translation, translate
+
+__all__ = [
+    "ENGINES",
+    "VERSIONS",
+    "AdqlError",
+    "CheckedQuery",
+    "Signature",
+    "Translation",
+    "ValueType",
+    "check",
+    "parse",
+    "translate",
+]
