@@ -11,6 +11,7 @@ from vobroker.adql.errors import AdqlError
 from vobroker.adql.functions import Signature
 from vobroker.adql.parser import VERSIONS, parse
 from vobroker.adql.platforms import ENGINES, Translation, translate
+from vobroker.adql.printer import to_text
 
 __all__ = [
     "ENGINES",
@@ -22,5 +23,6 @@ __all__ = [
     "ValueType",
     "check",
     "parse",
+    "to_text",
     "translate",
 ]

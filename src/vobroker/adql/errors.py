@@ -27,19 +27,23 @@ class AdqlError(Exception):
         Place of its start; both count from 1.
     suggestion
         What to write instead; empty where nothing is near.
+    where
+        What the text belongs to, such as a file; empty where that is clear.
     """
 
     def __init__(self, code: str, message: str, text: str, span: Span, suggestion: str = "") -> None:
         super().__init__(message)
         start = min(max(span[0], 0), len(text))
         self.code, self.message, self.text, self.suggestion = code, message, text, suggestion
+        self.where = ""
         self.span = (start, min(max(span[1], start), len(text)))
         self.line = text.count("\n", 0, start) + 1
         self.column = start - (text.rfind("\n", 0, start) + 1) + 1
 
     def __str__(self) -> str:
         hint = f" {self.suggestion}" if self.suggestion else ""
-        return f"line {self.line}, column {self.column}: {self.message}{hint}"
+        where = f"{self.where}, " if self.where else ""
+        return f"{where}line {self.line}, column {self.column}: {self.message}{hint}"
 
     def render(self) -> str:
         """Give the message, the line of the query it is about, and a caret under the place."""
@@ -53,7 +57,8 @@ class AdqlError(Exception):
         indent = "".join("\t" if c == "\t" else " " for c in line[cut:caret])
         marks = "^" * max(1, min(length, len(shown) - (caret - cut)))
         number = f"{self.line:>4} | "
-        parts = [f"{self.message}", f"{number}{shown}", f"{'':>4} | {indent}{marks}"]
+        where = f"{self.where}: " if self.where else ""
+        parts = [f"{where}{self.message}", f"{number}{shown}", f"{'':>4} | {indent}{marks}"]
         if self.suggestion:
             parts.append(self.suggestion)
         return "\n".join(parts)

@@ -1,0 +1,237 @@
+"""A named ADQL query becomes a filter: one condition and the columns to report, judged alert by alert."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NoReturn
+
+from vobroker.adql import AdqlError, CheckedQuery, check, parse, tree
+from vobroker.adql.check import Source
+from vobroker.adql.platforms.duckdb import DuckDB
+from vobroker.adql.printer import to_text
+from vobroker.alerts.columns import ALERT
+from vobroker.votypes.columns import Column, Table
+
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+"""What a filter may be called: its name becomes a stream and part of an IVOID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A compiled filter.
+
+    Attributes
+    ----------
+    name
+        Name of the filter and of its stream.
+    version
+        Short hash of the canonical query: the same version judges the same way.
+    title, description
+        From the comment at the head of the text.
+    text
+        The query as written.
+    survey
+        Survey whose native table the query names; None where it takes alerts of every survey.
+    columns
+        What the query selects, with types, units and UCDs.
+    used
+        Columns that it reads, by table.
+    """
+
+    name: str
+    version: str
+    title: str
+    description: str
+    text: str
+    survey: str | None
+    columns: tuple[Column, ...]
+    used: Mapping[str, frozenset[str]]
+    checked: CheckedQuery
+
+    def condition(self, parameters: list[Any]) -> str:
+        """Write WHERE over the table of a batch (see :mod:`vobroker.filters.run`), adding to ``parameters``."""
+        where = _select(self.checked.query).where
+        return _OnBatch(self.checked, parameters).condition(where) if where else "TRUE"
+
+    def selection(self, parameters: list[Any]) -> str:
+        """Write the SELECT list over the table of a batch."""
+        writer = _OnBatch(self.checked, parameters)
+        outputs = self.checked.outputs[id(_select(self.checked.query))]
+        return ", ".join(
+            f"{writer.output(output)} AS {writer.identifier(column.name)}"
+            for output, column in zip(outputs, self.columns, strict=True)
+        )
+
+
+class _OnBatch(DuckDB):
+    """Translator whose tables are all in one: a batch, with columns called ``table.column``."""
+
+    def place(self, source: Source, column: str) -> str:
+        return self.identifier(f"{source.table}.{column}")
+
+
+def compile_filter(name: str, text: str, tables: Mapping[str, Table] | None = None) -> Filter:
+    """Check a query and compile it as a filter.
+
+    Parameters
+    ----------
+    name
+        Lower-case words joined by hyphens.
+    text
+        ADQL: one SELECT over ``alert``, over a survey's native table, or over both joined
+        ``USING (survey, alert_id)``.
+    tables
+        ``alert`` and the native tables by survey; all known ones when not given.
+
+    Raises
+    ------
+    AdqlError
+        If the name or the query cannot be used; code ``filter`` where it is good ADQL but no filter.
+    """
+    try:
+        if not NAME.fullmatch(name) or len(name) > 64:
+            message = f"A filter cannot be called '{name}': use lower-case words joined by hyphens."
+            raise AdqlError("filter", message, text, (0, 0))
+        query = parse(text)
+        survey = _check_shape(query)
+        checked = check(query, filter_tables() if tables is None else tables)
+        title, description = _header(text)
+        compiled = Filter(
+            name=name,
+            version=hashlib.sha256(to_text(query).encode()).hexdigest()[:12],
+            title=title or name,
+            description=description,
+            text=text,
+            survey=survey,
+            columns=checked.columns,
+            used={table: frozenset(columns) for table, columns in checked.used.items()},
+            checked=checked,
+        )
+        # Translated once here, so that what the engine cannot do is known before an alert comes.
+        compiled.condition([])
+        compiled.selection([])
+    except AdqlError as error:
+        error.where = f"filter {name}"
+        raise
+    return compiled
+
+
+def load_filters(*paths: Path, tables: Mapping[str, Table] | None = None) -> list[Filter]:
+    """Compile the ``.adql`` files at ``paths``: files, or folders whose files are taken by name.
+
+    Raises
+    ------
+    AdqlError
+        If a query cannot be used as a filter.
+    OSError
+        If a file cannot be read, or a folder holds no filter.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(path.glob("*.adql")) if path.is_dir() else [path]
+        if not inside:
+            raise FileNotFoundError(f"no .adql file in {path}")
+        found += inside
+    return [compile_filter(path.stem, _read(path), tables) for path in found]
+
+
+def starter_filters() -> list[Filter]:
+    """Compile the filters that come with the package."""
+    library = files("vobroker.filters").joinpath("library")
+    texts = {
+        entry.name.removesuffix(".adql"): entry.read_text(encoding="utf-8")
+        for entry in library.iterdir()
+        if entry.name.endswith(".adql")
+    }
+    return [compile_filter(name, text) for name, text in sorted(texts.items())]
+
+
+def filter_tables() -> dict[str, Table]:
+    """Give the tables that a filter may name."""
+    return {ALERT.name: ALERT}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise OSError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+
+
+def _header(text: str) -> tuple[str, str]:
+    """Title and description: the first line of the comment before the query, and the rest of it."""
+    lines: list[str] = []
+    for line in text.lstrip().splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line.lstrip("-").strip())
+    return (lines[0].rstrip("."), " ".join(filter(None, lines[1:]))) if lines else ("", "")
+
+
+def _select(query: tree.Query) -> tree.Select:
+    assert isinstance(query.body, tree.Select)
+    return query.body
+
+
+def _check_shape(query: tree.Query) -> str | None:
+    """Refuse what does not judge one alert by itself; give the survey whose native table is named."""
+
+    def refuse(message: str, node: tree.Node) -> NoReturn:
+        raise AdqlError("filter", message, query.text, node.span)
+
+    if query.ctes:
+        refuse("A filter has no WITH.", query.ctes[0])
+    select = query.body
+    if not isinstance(select, tree.Select):
+        what = "a set operator" if isinstance(select, tree.SetExpression) else "ORDER BY or OFFSET"
+        refuse(f"A filter judges each alert by itself and has no {what}.", select)
+    for present, clause in ((select.quantifier == "DISTINCT", "DISTINCT"), (select.top is not None, "TOP")):
+        if present:
+            refuse(f"A filter judges each alert by itself and has no {clause}.", select)
+    if select.group or select.having:
+        refuse(
+            "A filter judges each alert by itself and has no GROUP BY or HAVING.",
+            (select.group or (select.having,))[0],
+        )  # type: ignore[arg-type]
+    for node in tree.walk(select):
+        if isinstance(node, tree.Aggregate):
+            refuse(f"A filter judges each alert by itself and has no {node.name}.", node)
+        if isinstance(node, (tree.In, tree.Exists, tree.DerivedTable)) and any(
+            isinstance(child, tree.QueryBody) for child in tree.children(node)
+        ):
+            refuse("A filter judges each alert by itself and has no subquery.", node)
+        if isinstance(node, tree.Function) and node.name == "RAND":
+            refuse("A filter must judge the same alert the same way each time: no RAND.", node)
+    return _survey(select, refuse)
+
+
+def _survey(select: tree.Select, refuse: Any) -> str | None:
+    names = [name.lower() for name in _tables(select.tables)]
+    native = [name for name in names if name != ALERT.name]
+    if len(names) == 1:
+        return native[0] if native else None
+    (joined,) = select.tables if len(select.tables) == 1 else (None,)
+    by_id = (
+        isinstance(joined, tree.JoinedTable)
+        and len(joined.joins) == 1
+        and joined.joins[0].kind == "INNER"
+        and isinstance(joined.joins[0].condition, tuple)
+        and {name.text.lower() for name in joined.joins[0].condition} == {"survey", "alert_id"}
+    )
+    if len(names) != 2 or len(native) != 1 or not by_id:
+        message = "A filter reads alert, a survey's table, or alert JOIN <survey> USING (survey, alert_id)."
+        refuse(message, select.tables[0])
+    return native[0]
+
+
+def _tables(tables: Iterable[tree.TableExpression]) -> Iterable[str]:
+    for table in tables:
+        if isinstance(table, tree.TableName):
+            yield ".".join(part.text for part in table.path)
+        elif isinstance(table, tree.JoinedTable):
+            yield from _tables((table.first, *(join.table for join in table.joins)))
