@@ -1,0 +1,333 @@
+"""Light curves as figures, for a paper and for a page.
+
+Nothing here touches :mod:`matplotlib.pyplot`: figures are made, returned and forgotten, so a server may
+draw them in any thread. The same light curve always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+import matplotlib as mpl
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from astropy.time import Time
+from erfa import ErfaWarning  # type: ignore[import-untyped]
+from matplotlib.axes import Axes
+from matplotlib.axes._secondary_axes import SecondaryAxis
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, num2date
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from vobroker.timeseries.model import LightCurve
+from vobroker.timeseries.style import DARK, LIGHT, MARKERS, OTHER_MARKER, Style
+
+Format = Literal["svg", "png"]
+
+AB_ZERO_POINT_NJY = 31.4
+"""AB magnitude of 1 nJy."""
+
+MIN_SNR = 3
+"""Forced photometry of less significance is shown as an upper limit among magnitudes."""
+
+LIMIT_SIGMA = 5
+"""Upper limits are at this many standard errors, those of the surveys as well as ours."""
+
+_POGSON = 2.5 / np.log(10)  # magnitudes per natural logarithm of flux
+_MJD_OF_UNIX_EPOCH = 40587
+_FLUX_UNITS = ((1e6, "mJy"), (1e3, "µJy"), (1.0, "nJy"))
+_DATE_FORMATS = ["%Y", "%b %Y", "%-d %b", "%-d %b %H:%M", "%H:%M", "%H:%M:%S"]
+_FIRST_FORMATS = [
+    "",
+    "%Y",
+    "%-d %b",
+    "%-d %b",
+    "%-d %b %H:%M",
+    "%H:%M",
+]  # at the start of a year, month, day ...
+_SIZE = (8.0, 4.8)  # inches
+_DPI = 150
+_rendering = threading.Lock()  # rc_context changes settings of the process while a figure is written
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Measurements of one band in the units of the axes, as arrays of one length."""
+
+    mjd: Floats
+    value: Floats
+    error: Floats
+    limit: Mask  # value is an upper limit
+    forced: Mask
+    fainter: Mask  # value is the magnitude of a negative difference
+
+
+def render(
+    light_curve: LightCurve, format: Format = "svg", *, flux: bool = False, dark: bool = False
+) -> bytes:
+    """Draw a light curve.
+
+    Parameters
+    ----------
+    light_curve
+        What to draw.
+    format
+        ``svg`` or ``png``.
+    flux
+        Difference flux density upwards instead of magnitudes downwards.
+    dark
+        For a dark page: light ink on a transparent ground.
+
+    Returns
+    -------
+    bytes
+        The image. The SVG carries its title and description in words for those who cannot see it.
+
+    Raises
+    ------
+    ValueError
+        If the format is another.
+    """
+    if format not in ("svg", "png"):
+        raise ValueError(f"a light curve is drawn as svg or png, not {format!r}")
+    drawn = figure(light_curve, flux=flux, dark=dark)
+    title, description = f"Light curve of {light_curve.object_id}", describe(light_curve)
+    metadata: dict[str, Any] = {"Title": title, "Description": description}
+    metadata |= {"Date": None} if format == "svg" else {"Software": None}
+    image = io.BytesIO()
+    with _rendering, mpl.rc_context({"svg.hashsalt": "vobroker", "svg.fonttype": "path"}):
+        drawn.savefig(image, format=format, metadata=metadata)
+    return _speaking(image.getvalue(), description) if format == "svg" else image.getvalue()
+
+
+def figure(light_curve: LightCurve, *, flux: bool = False, dark: bool = False) -> Figure:
+    """Draw a light curve as a matplotlib figure; parameters as for :func:`render`."""
+    style = DARK if dark else LIGHT
+    drawn = Figure(figsize=_SIZE, dpi=_DPI, layout="constrained", facecolor=style.ground)
+    axes = drawn.add_subplot(facecolor=style.ground)
+    scale, unit = _flux_unit(light_curve.points) if flux else (1.0, "")
+    if not light_curve.bands:
+        axes.text(0.5, 0.5, f"{light_curve.object_id}: no measurements", ha="center", color=style.ink)
+        axes.set_axis_off()
+        return drawn
+    shown: list[_Points] = []
+    names: list[Line2D] = []
+    for band in light_curve.bands:
+        rows = light_curve.points.filter(pc.equal(light_curve.points["band"], band))
+        points = _as_flux(rows, scale) if flux else _as_magnitude(rows)
+        _draw(axes, points, style.colour(band), MARKERS.get(band, OTHER_MARKER), style)
+        names.append(_sample(style.colour(band), style.ink, MARKERS.get(band, OTHER_MARKER), band))
+        shown.append(points)
+    _axes(axes, light_curve, style)
+    if flux:
+        axes.set_ylabel(f"Difference flux density ({unit})")
+        axes.axhline(0, color=style.faint, linewidth=1, zorder=0)
+    else:
+        axes.set_ylabel("AB magnitude of the difference")
+        axes.invert_yaxis()
+    names += _explanations(shown, style, flux=flux)
+    if names:
+        legend = drawn.legend(handles=names, loc="outside right upper", frameon=False, labelcolor=style.ink)
+        legend.set_in_layout(True)
+    return drawn
+
+
+def describe(light_curve: LightCurve) -> str:
+    """Say in one sentence what a plot of the light curve shows."""
+    counts = {
+        "detections": len(light_curve.detections),
+        "forced measurements": len(light_curve.forced),
+        "upper limits": len(light_curve.limits),
+    }
+    what = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    if not what:
+        return f"{light_curve.object_id}, {light_curve.survey}: no measurements."
+    first, last = _utc(_column(light_curve.points, "mjd")[[0, -1]]).strftime("%Y-%m-%d")
+    bands = ", ".join(light_curve.bands)
+    return f"{light_curve.object_id}, {light_curve.survey}: {what} in {bands} from {first} to {last} UTC."
+
+
+def _as_magnitude(rows: pa.Table) -> _Points:
+    """Points for a magnitude axis; where the survey gives no magnitude, the one of its flux."""
+    flux, error = _column(rows, "flux"), _column(rows, "flux_error")
+    kind = rows["kind"].to_numpy(zero_copy_only=False)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        magnitude = _first(_column(rows, "mag"), AB_ZERO_POINT_NJY - 2.5 * np.log10(np.abs(flux)))
+        magnitude_error = _first(_column(rows, "mag_error"), _POGSON * error / np.abs(flux))
+        own_limit = AB_ZERO_POINT_NJY - 2.5 * np.log10(LIMIT_SIGMA * error)
+        limit = (kind == "limit") | ((kind == "forced") & ~(np.abs(flux) >= MIN_SNR * error))
+    return _Points(
+        _column(rows, "mjd"),
+        np.where(limit, _first(_column(rows, "limiting_mag"), own_limit), magnitude),
+        magnitude_error,
+        limit,
+        kind == "forced",
+        pc.fill_null(pc.invert(rows["positive"]), False).to_numpy(zero_copy_only=False) | (flux < 0),
+    )
+
+
+def _as_flux(rows: pa.Table, scale: float) -> _Points:
+    """Points for a flux axis in units of ``scale`` nJy; limits stand at the flux of their magnitude."""
+    limit = rows["kind"].to_numpy(zero_copy_only=False) == "limit"
+    ceiling = 10 ** ((AB_ZERO_POINT_NJY - _column(rows, "limiting_mag")) / 2.5)
+    return _Points(
+        _column(rows, "mjd"),
+        np.where(limit, ceiling, _column(rows, "flux")) / scale,
+        _column(rows, "flux_error") / scale,
+        limit,
+        rows["kind"].to_numpy(zero_copy_only=False) == "forced",
+        np.zeros(len(limit), np.bool_),
+    )
+
+
+def _draw(axes: Axes, points: _Points, colour: str, marker: str, style: Style) -> None:
+    """Put the points of one band on the axes, limits under measurements."""
+    axes.plot(points.mjd[points.limit], points.value[points.limit], **_limit(colour))
+    for forced, face in ((True, "none"), (False, colour)):
+        chosen = ~points.limit & (points.forced == forced)
+        axes.errorbar(
+            points.mjd[chosen],
+            points.value[chosen],
+            yerr=np.nan_to_num(points.error[chosen]),
+            fmt=marker,
+            color=colour,
+            markersize=5.5,
+            markerfacecolor=face,
+            markeredgecolor=colour if forced else style.ink,
+            markeredgewidth=1.0 if forced else 0.4,
+            elinewidth=0.9,
+            zorder=2 if forced else 3,
+        )
+    chosen = ~points.limit & points.fainter
+    axes.plot(points.mjd[chosen], points.value[chosen], **_minus(style))
+
+
+def _limit(colour: str) -> dict[str, Any]:
+    return {
+        "linestyle": "",
+        "marker": "v",
+        "color": colour,
+        "markersize": 5,
+        "markerfacecolor": "none",
+        "alpha": 0.8,
+        "zorder": 1,
+    }
+
+
+def _minus(style: Style) -> dict[str, Any]:
+    return {
+        "linestyle": "",
+        "marker": "_",
+        "color": style.ink,
+        "markersize": 9,
+        "markeredgewidth": 1.2,
+        "zorder": 4,
+    }
+
+
+def _sample(colour: str, edge: str, marker: str, label: str) -> Line2D:
+    """Legend entry: a marker with its name."""
+    entry = Line2D([], [], linestyle="", marker=marker, color=colour, markersize=6, label=label)
+    entry.set_markeredgecolor(edge)
+    entry.set_markeredgewidth(0.4)
+    return entry
+
+
+def _explanations(shown: list[_Points], style: Style, *, flux: bool) -> list[Line2D]:
+    """Legend entries for the kinds of points that are there."""
+    entries = []
+    if any((points.forced & ~points.limit).any() for points in shown):
+        entries.append(_sample("none", style.ink, "o", "forced"))
+        entries[-1].set_markeredgewidth(1.0)
+    if any(points.limit.any() for points in shown):
+        entries.append(Line2D([], [], **{**_limit(style.ink), "label": f"{LIMIT_SIGMA}σ upper limit"}))
+    if any((points.fainter & ~points.limit).any() for points in shown):
+        entries.append(Line2D([], [], **{**_minus(style), "label": "fainter than\nthe template"}))
+    return entries
+
+
+def _axes(axes: Axes, light_curve: LightCurve, style: Style) -> None:
+    """Title, MJD below, calendar date above."""
+    where = "" if np.isnan(light_curve.ra) else f"   {light_curve.ra:.5f}° {light_curve.dec:+.5f}° ICRS"
+    axes.set_title(light_curve.object_id, loc="left", color=style.ink, fontweight="bold", fontsize=12)
+    axes.set_title(f"{light_curve.survey.upper()}{where}", loc="right", color=style.ink, fontsize=9)
+    axes.set_xlabel("MJD (TAI)")
+    axes.margins(0.04, 0.08)
+    low, high = axes.get_xlim()
+    if np.ptp(_column(light_curve.points, "mjd")) == 0:  # one moment has no width: show its day
+        axes.set_xlim((low + high - 1) / 2, (low + high + 1) / 2)
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    dates = _dates(axes)
+    for each in (axes, dates):
+        each.tick_params(direction="in", colors=style.ink, which="both")
+        each.xaxis.label.set_color(style.ink)
+        each.yaxis.label.set_color(style.ink)
+        for spine in each.spines.values():
+            spine.set_color(style.ink)
+    axes.tick_params(right=True)
+    axes.minorticks_on()
+
+
+def _dates(axes: Axes) -> SecondaryAxis:
+    """Add the calendar above the axes, in UTC as everybody reads dates, with the year in its name."""
+    low, high = axes.get_xlim()
+    middle = (low + high) / 2
+    shift = float(_utc(middle).mjd) - middle - _MJD_OF_UNIX_EPOCH
+    dates = axes.secondary_xaxis(
+        "top", functions=(lambda mjd: np.add(mjd, shift), lambda day: np.subtract(day, shift))
+    )
+    locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
+    dates.xaxis.set_major_locator(locator)
+    dates.xaxis.set_major_formatter(
+        ConciseDateFormatter(  # type: ignore[no-untyped-call]
+            locator, formats=_DATE_FORMATS, zero_formats=_FIRST_FORMATS, show_offset=False
+        )
+    )
+    years = sorted({str(num2date(edge + shift).year) for edge in (low, high)})  # type: ignore[no-untyped-call]
+    dates.set_xlabel(f"{'–'.join(years)} (UTC)")
+    return dates
+
+
+def _utc(mjd: ArrayLike) -> Time:
+    """UTC of MJDs in TAI; of leap seconds to come, nobody knows, and none are assumed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ErfaWarning)
+        return Time(mjd, format="mjd", scale="tai").utc
+
+
+def _flux_unit(points: pa.Table) -> tuple[float, str]:
+    """Choose the unit that keeps the numbers on the axis short: nJy in it, and its name."""
+    largest = np.nanmax(np.abs([0.0, *_column(points, "flux")]))
+    return next((scale, unit) for scale, unit in _FLUX_UNITS if largest >= scale or unit == "nJy")
+
+
+def _column(points: pa.Table, name: str) -> Floats:
+    """Column as float64, NaN for null."""
+    values: Floats = points[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _first(given: Floats, otherwise: Floats) -> Floats:
+    filled: Floats = np.where(np.isnan(given), otherwise, given)
+    return filled
+
+
+def _speaking(svg: bytes, description: str) -> bytes:
+    """Add the description and the role that make a screen reader speak of the picture."""
+    head, tag, rest = svg.partition(b"<svg ")
+    title, end, body = rest.partition(b"</title>")
+    spoken = f"\n <desc>{escape(description)}</desc>".encode()
+    return head + tag + b'role="img" ' + title + end + spoken + body
