@@ -27,21 +27,20 @@ _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;"))
 
 
 def element(tag: str, attributes: dict[str, str], *content: str) -> str:
-    """Write an XML element: attributes that are empty are left out, content goes in as it is."""
-    shown = "".join(f" {name}={_quoted(value)}" for name, value in attributes.items() if value)
+    """Write an XML element; the content goes in as it is."""
+    shown = "".join(f" {name}={_quoted(value)}" for name, value in attributes.items())
     inner = "".join(content)
     return f"<{tag}{shown}>{inner}</{tag}>" if inner else f"<{tag}{shown}/>"
 
 
 def field(column: Column, *, ref: str = "") -> str:
     """Write the FIELD of a column; its ID is the column's name and ``ref`` names its coordinate system."""
-    return element("FIELD", {"ID": column.name, **_attributes(column), "ref": ref}, _description(column))
+    return element("FIELD", {"ID": column.name} | _attributes(column, ref), _description(column))
 
 
 def param(column: Column, value: str | float, *, ref: str = "") -> str:
     """Write a PARAM: a column that has the same value in every row."""
-    attributes = {**_attributes(column), "ref": ref}
-    return element("PARAM", attributes | {"value": _number(value)}, _description(column))
+    return element("PARAM", _attributes(column, ref) | {"value": _number(value)}, _description(column))
 
 
 def tabledata(rows: pa.Table) -> str:
@@ -70,10 +69,10 @@ def binary2(rows: pa.Table) -> str:
     return f'<BINARY2><STREAM encoding="base64">\n{text}</STREAM></BINARY2>'
 
 
-def _attributes(column: Column) -> dict[str, str]:
-    """Attributes which FIELD and PARAM share."""
+def _attributes(column: Column, ref: str) -> dict[str, str]:
+    """Attributes which FIELD and PARAM share, as far as the column has them."""
     kind = column.datatype
-    return {
+    attributes = {
         "name": column.name,
         "datatype": kind.votable,
         "arraysize": kind.arraysize,
@@ -81,7 +80,9 @@ def _attributes(column: Column) -> dict[str, str]:
         "unit": column.unit,
         "ucd": column.ucd,
         "utype": column.utype,
+        "ref": ref,
     }
+    return {name: value for name, value in attributes.items() if value}
 
 
 def _quoted(value: str) -> str:

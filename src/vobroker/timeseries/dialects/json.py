@@ -15,12 +15,16 @@ from vobroker.timeseries.model import LightCurve
 def content(light_curve: LightCurve) -> dict[str, Any]:
     """Give what :func:`write` writes, as plain Python values.
 
-    64-bit integers are strings, for a JavaScript number keeps only 53 bits of them.
+    64-bit integers are strings, for a JavaScript number keeps only 53 bits of them. Numbers of single
+    precision have the digits that single precision has.
     """
     points = light_curve.points.drop_columns(["survey", "object_id"])
     for place, field in enumerate(points.schema):
         if pa.types.is_int64(field.type):
             points = points.set_column(place, field.name, points[field.name].cast(pa.string()))
+        elif pa.types.is_float32(field.type):
+            digits = points[field.name].cast(pa.string())
+            points = points.set_column(place, field.name, digits.cast(pa.float64()))
     return {
         "survey": light_curve.survey,
         "object_id": light_curve.object_id,

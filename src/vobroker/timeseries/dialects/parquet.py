@@ -10,7 +10,7 @@ from vobroker.timeseries.model import LightCurve
 
 
 def write(light_curve: LightCurve) -> bytes:
-    """Write the points of a light curve as Parquet; object, place and time system are in the file's metadata."""
+    """Write the points of a light curve as Parquet; the file's metadata say which object and where."""
     about = {
         "survey": light_curve.survey,
         "object_id": light_curve.object_id,
