@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vobroker.sources.simulator import cutouts, ephemeris, observe, orbits, schemas
+from vobroker.sources.simulator import cutouts, ephemeris, images, observe, orbits, schemas
 from vobroker.sources.simulator.encode import RecordEncoder, Rows, text, varint
 from vobroker.sources.simulator.history import History, avro_array
 from vobroker.sources.simulator.observe import Detections, Photometry
@@ -84,7 +84,7 @@ class Lsst:
         movers: orbits.Orbits,
         *,
         history: bool,
-        images: bool,
+        stamps: bool,
     ) -> tuple[Integers, list[str], Any]:
         """Alert ids, object ids, and the function that makes the datums of some rows."""
         earlier = len(self.sources)
@@ -96,7 +96,7 @@ class Lsst:
         head = [varint(i) for i in ids.tolist()]
         reason = b"\x02" + text("simulated_survey") + b"\x02" + text(self._target)
         since = exposure.mjd - _YEAR
-        stamps = cutouts.rubin(exposure, self._population, detections, self._seed) if images else None
+        render = cutouts.rubin(exposure, self._population, detections, self._seed) if stamps else None
 
         def make(begin: int, end: int) -> list[bytes]:
             member = detections.member[begin:end]
@@ -108,7 +108,7 @@ class Lsst:
                 light = self.forced.arrays(member[known], earlier + 1, since)
                 for i, a, b in zip(known.tolist(), past, light, strict=True):
                     before[i], forced[i] = avro_array(a), avro_array(b)
-            pictures = stamps(begin, end) if stamps else [b"\x00\x00\x00"] * (end - begin)
+            pictures = render(begin, end) if render else [b"\x00\x00\x00"] * (end - begin)
             return [
                 b"".join(
                     (
@@ -251,8 +251,8 @@ class Lsst:
             "dipoleMeanFluxErr": np.where(dipole, error, np.nan),
             "dipoleFluxDiff": np.where(dipole, 0.1 * error * normal[8], np.nan),
             "dipoleFluxDiffErr": np.where(dipole, 1.4 * error, np.nan),
-            "dipoleLength": np.where(dipole, 2 * cutouts.DIPOLE_SHIFT * exposure.seeing, np.nan),
-            "dipoleAngle": np.where(dipole, cutouts.dipole_angle(ids), np.nan),
+            "dipoleLength": np.where(dipole, 2 * images.DIPOLE_SHIFT * exposure.seeing, np.nan),
+            "dipoleAngle": np.where(dipole, images.orientation(d), np.nan),
             "dipoleChi2": np.where(dipole, 1681 + 58 * normal[9], np.nan),
             "dipoleNdata": np.where(dipole, 1681, 0),
             "scienceFlux": d.flux + d.static + 0.05 * error * normal[10],

@@ -72,6 +72,10 @@ class Detections:
     def __len__(self) -> int:
         return len(self.kind)
 
+    def part(self, begin: int, end: int) -> Detections:
+        """Return some of the rows."""
+        return Detections(*(getattr(self, name)[begin:end] for name in self.__slots__))
+
     @property
     def snr(self) -> Array:
         """Absolute flux over its error."""

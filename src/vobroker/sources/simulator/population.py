@@ -324,6 +324,8 @@ def populate(
         for band in survey.bands:
             static[band][part] = nanojansky(drawn["mag"] + kind.colours[band] * (1 + scatter))
         if "radius" in drawn:
+            # The shallower survey sees the nearer galaxies.
+            drawn["radius"] *= 10 ** (0.15 * (24.3 - window.faint))
             host_radius[part] = drawn["radius"]
         if "separation" in drawn:
             angle = rng.uniform(0, 2 * np.pi, count)

@@ -156,7 +156,7 @@ class _FieldState:
         measured = observe.photometry(exposure, self._population, self._seed)
         found = observe.detect(exposure, self._population, measured, self._seed, movers, alerts)
         ids, names, make = self._maker.alerts(
-            exposure, measured, found, movers, history=history, images=cutouts
+            exposure, measured, found, movers, history=history, stamps=cutouts
         )
         return Visit(
             self._survey.name,

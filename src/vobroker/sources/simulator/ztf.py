@@ -61,7 +61,7 @@ class Ztf:
         movers: orbits.Orbits,
         *,
         history: bool,
-        images: bool,
+        stamps: bool,
     ) -> tuple[Integers, list[str], Any]:
         """Alert ids, object ids, and the function that makes the datums of some rows."""
         earlier = len(self.candidates)
@@ -74,19 +74,17 @@ class Ztf:
             text("4.02") + text("ZTF (www.ztf.caltech.edu)") + text(name) + varint(i)
             for name, i in zip(names, ids.tolist(), strict=True)
         ]
-        files = _stamp_names(ids)
-        band = exposure.band
-        stamps = (
+        render = (
             cutouts.ztf(
                 exposure,
                 self._population,
                 detections,
                 self._seed,
-                files,
-                _ZERO_POINT[band],
-                _BACKGROUND[band],
+                names=_stamp_names(ids),
+                zero_point=_ZERO_POINT[exposure.band],
+                background=_BACKGROUND[exposure.band],
             )
-            if images
+            if stamps
             else None
         )
         places = np.where(
@@ -101,7 +99,7 @@ class Ztf:
                 who = places[begin:end]
                 before = [avro_array(items) for items in self.candidates.arrays(who, earlier, since)]
                 forced = [avro_array(items) for items in self.forced.arrays(who, earlier, since)]
-            pictures = stamps(begin, end) if stamps else [b"\x00\x00\x00"] * (end - begin)
+            pictures = render(begin, end) if render else [b"\x00\x00\x00"] * (end - begin)
             return [
                 b"".join(parts)
                 for parts in zip(head[begin:end], records[begin:end], before, forced, pictures, strict=True)
