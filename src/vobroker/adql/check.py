@@ -48,7 +48,10 @@ class ValueType:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Field:
-    """One column that a FROM clause offers: ``places`` are (source, column in it), two where a FULL JOIN merged them."""
+    """One column that a FROM clause offers.
+
+    ``places`` are pairs of a source and a column in it; there are two where a FULL JOIN merged them.
+    """
 
     name: str
     places: tuple[tuple[Source, str], ...]
@@ -851,7 +854,7 @@ def _number_type(node: tree.Number) -> str:
 
 
 def arithmetic_type(left: str, right: str) -> str:
-    """Type of an operation: the wider one; a REAL with an integer is a DOUBLE, since both lose digits as REAL."""
+    """Type of an operation: the wider one; a REAL with an integer is a DOUBLE, since a REAL loses digits."""
     types = {left, right} & set(_NUMERIC)
     if not types or (types & {"REAL", "DOUBLE"} and types & set(_INTEGERS)):
         return "DOUBLE"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vobroker.adql.errors import AdqlError, nearest
-from vobroker.adql.peg import END, OTHER, Limits, SyntaxFailure, Tokens
+from vobroker.adql.peg import END, OTHER, Limits, SyntaxFailureError, Tokens
 
 _NAMES = {
     "Integer": "a whole number",
@@ -27,7 +27,7 @@ _ELSEWHERE = {
 }
 
 
-def syntax_error(text: str, failure: SyntaxFailure, limits: Limits) -> AdqlError:
+def syntax_error(text: str, failure: SyntaxFailureError, limits: Limits) -> AdqlError:
     """Turn a failure of the parser into words."""
     tokens, at = failure.tokens, failure.at
     span = (tokens.starts[at], tokens.ends[at])

@@ -11,7 +11,7 @@ from typing import Any
 from vobroker.adql import tree
 from vobroker.adql.errors import AdqlError
 from vobroker.adql.hints import syntax_error
-from vobroker.adql.peg import Limits, Parser, Span, SyntaxFailure
+from vobroker.adql.peg import Limits, Parser, Span, SyntaxFailureError
 
 VERSIONS = ("2.1",)
 LIMITS = Limits()
@@ -38,7 +38,7 @@ def parse(text: str, *, version: str = "2.1") -> tree.Query:
         raise ValueError(f"ADQL {version} is not known; known: {', '.join(VERSIONS)}")
     try:
         query: tree.Query = parser().parse(text)
-    except SyntaxFailure as failure:
+    except SyntaxFailureError as failure:
         raise syntax_error(text, failure, parser().limits) from None
     except _ChainError as error:
         raise AdqlError(

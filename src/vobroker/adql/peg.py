@@ -49,7 +49,7 @@ class GrammarError(Exception):
     """The grammar file itself is wrong."""
 
 
-class SyntaxFailure(Exception):
+class SyntaxFailureError(Exception):
     """The text does not follow the grammar.
 
     Attributes
@@ -711,31 +711,31 @@ class Parser:
 
         Raises
         ------
-        SyntaxFailure
+        SyntaxFailureError
             If it does not follow the grammar or passes a limit.
         """
         if len(text) > self.limits.length:
             nothing = Tokens([END], [""], [self.limits.length], [self.limits.length])
-            raise SyntaxFailure("too-long", 0, (), nothing)
+            raise SyntaxFailureError("too-long", 0, (), nothing)
         tokens = self._tokens(text, self.limits)
         if tokens.too_deep >= 0:
-            raise SyntaxFailure("too-deep", tokens.too_deep, (), tokens)
+            raise SyntaxFailureError("too-deep", tokens.too_deep, (), tokens)
         budget = self.limits.steps_per_token * len(tokens.kinds)
         try:
             value = self._plain(tokens, budget)
             if value is None:
                 self._explain(tokens, budget)
         except _OutOfStepsError:
-            raise SyntaxFailure("too-many-steps", 0, (), tokens) from None
+            raise SyntaxFailureError("too-many-steps", 0, (), tokens) from None
         except RecursionError:
-            raise SyntaxFailure("too-deep", 0, (), tokens) from None
+            raise SyntaxFailureError("too-deep", 0, (), tokens) from None
         return value
 
     def _explain(self, tokens: Tokens, budget: int) -> NoReturn:
         if self._noting is None:
             self._noting = self._compile(noting=True)
         at, expected = self._noting(tokens, budget)
-        raise SyntaxFailure("syntax", at, expected, tokens)
+        raise SyntaxFailureError("syntax", at, expected, tokens)
 
     def _compile(self, *, noting: bool) -> Callable[[Tokens, int], Any]:
         compiler = _Compiler(self._grammar, self._builders, noting=noting)

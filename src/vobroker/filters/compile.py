@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
 from vobroker.adql import AdqlError, CheckedQuery, check, parse, tree
-from vobroker.adql.check import Source
+from vobroker.adql.check import Field
 from vobroker.adql.platforms.duckdb import DuckDB
 from vobroker.adql.printer import to_text
 from vobroker.alerts.columns import ALERT
@@ -53,26 +53,51 @@ class Filter:
     used: Mapping[str, frozenset[str]]
     checked: CheckedQuery
 
-    def condition(self, parameters: list[Any]) -> str:
-        """Write WHERE over the table of a batch (see :mod:`vobroker.filters.run`), adding to ``parameters``."""
+    def condition(self) -> str:
+        """Write WHERE over the table of a batch (see :mod:`vobroker.filters.run`)."""
         where = _select(self.checked.query).where
-        return _OnBatch(self.checked, parameters).condition(where) if where else "TRUE"
+        return _OnBatch(self.checked).condition(where) if where else "TRUE"
 
-    def selection(self, parameters: list[Any]) -> str:
-        """Write the SELECT list over the table of a batch."""
-        writer = _OnBatch(self.checked, parameters)
+    def plain(self) -> dict[str, str]:
+        """Give the output columns that are columns of the batch, with their names there."""
+        return {name: _place(found) for name, found in self._outputs() if isinstance(found, Field)}
+
+    def computed(self) -> dict[str, str]:
+        """Write the other output columns."""
+        writer = _OnBatch(self.checked)
+        return {name: writer.value(value) for name, value in self._outputs() if not isinstance(value, Field)}
+
+    def _outputs(self) -> Iterator[tuple[str, Field | tree.Value]]:
         outputs = self.checked.outputs[id(_select(self.checked.query))]
-        return ", ".join(
-            f"{writer.output(output)} AS {writer.identifier(column.name)}"
-            for output, column in zip(outputs, self.columns, strict=True)
-        )
+        for output, column in zip(outputs, self.columns, strict=True):
+            value = output.value
+            if isinstance(value, tree.ColumnReference):
+                yield column.name, self.checked.fields[id(value)]
+            else:
+                yield column.name, value
 
 
 class _OnBatch(DuckDB):
-    """Translator whose tables are all in one: a batch, with columns called ``table.column``."""
+    """Translator whose tables are all in one: a batch, with columns called ``table.column`` and free of NaN.
 
-    def place(self, source: Source, column: str) -> str:
-        return self.identifier(f"{source.table}.{column}")
+    Strings are written as literals, since a prepared statement is kept for all batches.
+    """
+
+    def parameter(self, value: object) -> str:
+        text = str(value)
+        if "\0" in text:
+            raise AdqlError(
+                "unsupported", "A string cannot hold a NUL character.", self.checked.query.text, (0, 0)
+            )
+        return "'" + text.replace("'", "''") + "'"
+
+    def field(self, column: Field) -> str:
+        return self.identifier(_place(column))
+
+
+def _place(column: Field) -> str:
+    source, name = column.places[0]
+    return f"{source.table}.{name}"
 
 
 def compile_filter(name: str, text: str, tables: Mapping[str, Table] | None = None) -> Filter:
@@ -94,30 +119,34 @@ def compile_filter(name: str, text: str, tables: Mapping[str, Table] | None = No
         If the name or the query cannot be used; code ``filter`` where it is good ADQL but no filter.
     """
     try:
-        if not NAME.fullmatch(name) or len(name) > 64:
-            message = f"A filter cannot be called '{name}': use lower-case words joined by hyphens."
-            raise AdqlError("filter", message, text, (0, 0))
-        query = parse(text)
-        survey = _check_shape(query)
-        checked = check(query, filter_tables() if tables is None else tables)
-        title, description = _header(text)
-        compiled = Filter(
-            name=name,
-            version=hashlib.sha256(to_text(query).encode()).hexdigest()[:12],
-            title=title or name,
-            description=description,
-            text=text,
-            survey=survey,
-            columns=checked.columns,
-            used={table: frozenset(columns) for table, columns in checked.used.items()},
-            checked=checked,
-        )
-        # Translated once here, so that what the engine cannot do is known before an alert comes.
-        compiled.condition([])
-        compiled.selection([])
+        return _compile(name, text, filter_tables() if tables is None else tables)
     except AdqlError as error:
         error.where = f"filter {name}"
         raise
+
+
+def _compile(name: str, text: str, tables: Mapping[str, Table]) -> Filter:
+    if not NAME.fullmatch(name) or len(name) > 64:
+        message = f"A filter cannot be called '{name}': use lower-case words joined by hyphens."
+        raise AdqlError("filter", message, text, (0, 0))
+    query = parse(text)
+    survey = _check_shape(query)
+    checked = check(query, tables)
+    title, description = _header(text)
+    compiled = Filter(
+        name=name,
+        version=hashlib.sha256(to_text(query).encode()).hexdigest()[:12],
+        title=title or name,
+        description=description,
+        text=text,
+        survey=survey,
+        columns=checked.columns,
+        used={table: frozenset(columns) for table, columns in checked.used.items()},
+        checked=checked,
+    )
+    # Translated once here, so that what the engine cannot do is known before an alert comes.
+    compiled.condition()
+    compiled.computed()
     return compiled
 
 
@@ -194,10 +223,7 @@ def _check_shape(query: tree.Query) -> str | None:
         if present:
             refuse(f"A filter judges each alert by itself and has no {clause}.", select)
     if select.group or select.having:
-        refuse(
-            "A filter judges each alert by itself and has no GROUP BY or HAVING.",
-            (select.group or (select.having,))[0],
-        )  # type: ignore[arg-type]
+        refuse("A filter judges each alert by itself and has no GROUP BY or HAVING.", select)
     for node in tree.walk(select):
         if isinstance(node, tree.Aggregate):
             refuse(f"A filter judges each alert by itself and has no {node.name}.", node)

@@ -1,8 +1,8 @@
 """Filters on a batch: one scan of the batch answers all of them.
 
-The batch is one table, ``batch``, with the columns that some filter names, called ``table.column``; the native
-table is decoded only for the columns named. All conditions are evaluated in one query. If that fails, each
-filter is run alone, so a failing filter fails alone.
+The batch is one table, ``batch``, with the columns that some filter names, called ``table.column``; the
+native table is decoded only for the columns named. All conditions are in one statement, prepared once for a set of
+filters and run on batch after batch. If it fails, each filter is run alone, so a failing filter fails alone.
 
 The engine is an in-memory DuckDB which cannot reach files, the network or extensions, and whose settings
 cannot be changed.
@@ -10,14 +10,17 @@ cannot be changed.
 
 from __future__ import annotations
 
+import threading
+import weakref
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from threading import Timer
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,6 +30,9 @@ from vobroker.filters.compile import Filter
 
 TIMEOUT = 10.0
 """Seconds that the filters may take for one batch; then that a filter may take alone."""
+
+MAX_PREPARED = 16
+"""Sets of filters that each thread keeps prepared."""
 
 _SETTINGS: dict[str, Any] = {
     "enable_external_access": False,
@@ -74,75 +80,114 @@ def run(filters: Sequence[Filter], batch: AlertBatch) -> list[FilterRun]:
     chosen = [f for f in filters if f.survey in (None, batch.survey)]
     if not chosen or not len(batch):
         return [_empty(f, len(batch), None) for f in chosen]
-    with _database().cursor() as connection:
-        return _run(chosen, batch, connection)
+    return _run(chosen, batch)
 
 
-def _run(
-    filters: Sequence[Filter], batch: AlertBatch, connection: duckdb.DuckDBPyConnection
-) -> list[FilterRun]:
+def _run(filters: Sequence[Filter], batch: AlertBatch) -> list[FilterRun]:
     try:
         table = _table(filters, batch)
-        passed = _passed(filters, table, connection)
-    except (duckdb.Error, pa.ArrowException, KeyError, ValueError) as error:
+        scan = _scan(tuple(filters), table.schema)
+        rows = scan.judge(table)
+        results = scan.report(table, rows)
+    except (duckdb.Error, pa.ArrowException, KeyError) as error:
         if len(filters) == 1:
             return [_empty(filters[0], len(batch), _reason(error, batch))]
-        return [run for f in filters for run in _run([f], batch, connection)]
-    return [_report(f, rows, table, connection, batch) for f, rows in zip(filters, passed, strict=True)]
+        return [run for f in filters for run in _run([f], batch)]
+    return [FilterRun(f, len(batch), *made) for f, *made in zip(filters, rows, results, strict=True)]
+
+
+class _Window:
+    """What a prepared statement reads: always the batch in hand."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+class _Scan:
+    """A set of filters, prepared for tables of one schema, on a connection of its own."""
+
+    def __init__(self, filters: tuple[Filter, ...], schema: pa.Schema) -> None:
+        self.filters = filters
+        self.window = _Window(schema.empty_table())
+        self.connection = _database().cursor()
+        weakref.finalize(self, self.connection.close)
+        self.connection.register("batch", self.window)
+        conditions = ", ".join(f"({f.condition()}) IS TRUE" for f in filters)
+        self.connection.execute(f"PREPARE judge AS SELECT row, {conditions} FROM batch")  # noqa: S608
+
+    def judge(self, table: pa.Table) -> list[pa.Array]:
+        """Judge all rows by all filters; give the row numbers that pass each."""
+        rows, *judged = self._execute("EXECUTE judge", table).values()
+        return [pa.array(np.sort(rows[passed])) for passed in judged]
+
+    def report(self, table: pa.Table, rows: Sequence[pa.Array]) -> list[pa.Table]:
+        """Give what each filter selects of its rows; plain columns are taken as they are."""
+        return [
+            self._report(f, table.take(passed)) if len(passed) else _schema(f).empty_table()
+            for f, passed in zip(self.filters, rows, strict=True)
+        ]
+
+    def _report(self, filter_: Filter, passed: pa.Table) -> pa.Table:
+        columns = {name: passed[place] for name, place in filter_.plain().items()}
+        if computed := filter_.computed():
+            sql = f"SELECT {', '.join(computed.values())} FROM batch ORDER BY row"  # noqa: S608
+            values = self._execute(sql, passed)
+            columns |= dict(zip(computed, map(pa.array, values.values()), strict=True))
+        schema = _schema(filter_)
+        return pa.table([columns[f.name].cast(f.type) for f in schema], schema=schema)
+
+    def _execute(self, sql: str, table: pa.Table) -> dict[str, Any]:
+        self.window.table = table
+        with _time_limit(self.connection):
+            answer: dict[str, Any] = self.connection.execute(sql).fetchnumpy()
+        return answer
+
+
+_prepared = threading.local()
+
+
+def _scan(filters: tuple[Filter, ...], schema: pa.Schema) -> _Scan:
+    """Give this thread's prepared scan for the filters, making it where it has none."""
+    scans: OrderedDict[Any, _Scan]
+    scans = _prepared.__dict__.setdefault("scans", OrderedDict())
+    key = (tuple((f.name, f.version, f.text) for f in filters), schema)
+    if key not in scans:
+        scans[key] = _Scan(filters, schema)
+        if len(scans) > MAX_PREPARED:
+            scans.popitem(last=False)
+    scans.move_to_end(key)
+    return scans[key]
 
 
 def _table(filters: Sequence[Filter], batch: AlertBatch) -> pa.Table:
     """Put the columns that the filters name side by side; both tables have the batch's rows in order."""
-    wanted = {ALERT.name: sorted(set().union(*(f.used.get(ALERT.name, frozenset()) for f in filters)))}
+    wanted = sorted(set().union(*(f.used.get(ALERT.name, frozenset()) for f in filters)))
     native = sorted(set().union(*(f.used.get(batch.survey, frozenset()) for f in filters)))
-    parts = [(ALERT.name, batch.alert.select(wanted[ALERT.name]))]
+    columns = {f"{ALERT.name}.{name}": batch.alert[name] for name in wanted}
     if native:
-        parts.append((batch.survey, batch.native(native).select(native)))
-    columns = {f"{name}.{field}": part[field] for name, part in parts for field in part.schema.names}
+        decoded = batch.native(native)
+        columns |= {f"{batch.survey}.{name}": decoded[name] for name in native}
+    columns = {name: _without_nan(column) for name, column in columns.items()}
     return pa.table({"row": pa.array(range(len(batch)), pa.int32()), **columns})
 
 
-def _passed(
-    filters: Sequence[Filter], table: pa.Table, connection: duckdb.DuckDBPyConnection
-) -> list[pa.Array]:
-    parameters: list[Any] = []
-    conditions = ", ".join(f"{f.condition(parameters)} AS p{n}" for n, f in enumerate(filters))
-    answers = _query(connection, f"SELECT row, {conditions} FROM batch ORDER BY row", parameters, batch=table)
-    return [answers["row"].filter(answers[f"p{n}"]).combine_chunks() for n in range(len(filters))]
+def _without_nan(column: pa.Array) -> pa.Array:
+    """Make NaN null, as in all translated ADQL."""
+    if not pa.types.is_floating(column.type):
+        return column
+    nan = pc.is_nan(column)
+    return pc.if_else(nan, None, column) if pc.any(nan).as_py() else column
 
 
-def _report(
-    filter_: Filter,
-    rows: pa.Array,
-    table: pa.Table,
-    connection: duckdb.DuckDBPyConnection,
-    batch: AlertBatch,
-) -> FilterRun:
-    if not len(rows):
-        return _empty(filter_, len(batch), None)
-    parameters: list[Any] = []
-    sql = f"SELECT {filter_.selection(parameters)} FROM batch ORDER BY row"
-    try:
-        result = _query(connection, sql, parameters, batch=table.take(rows))
-    except (duckdb.Error, pa.ArrowException) as error:
-        return _empty(filter_, len(batch), _reason(error, batch))
-    return FilterRun(filter_, len(batch), rows, result)
-
-
-def _query(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any], *, batch: pa.Table
-) -> pa.Table:
-    connection.register("batch", batch)
-    try:
-        with _time_limit(connection):
-            return connection.execute(sql, parameters).to_arrow_table()
-    finally:
-        connection.unregister("batch")
+def _schema(filter_: Filter) -> pa.Schema:
+    return pa.schema([(column.name, pa.type_for_alias(column.datatype.arrow)) for column in filter_.columns])
 
 
 def _empty(filter_: Filter, seen: int, error: str | None) -> FilterRun:
-    schema = pa.schema([(c.name, pa.type_for_alias(c.datatype.arrow)) for c in filter_.columns])
-    return FilterRun(filter_, seen, pa.array([], pa.int32()), schema.empty_table(), error)
+    return FilterRun(filter_, seen, pa.array([], pa.int32()), _schema(filter_).empty_table(), error)
 
 
 def _reason(error: Exception, batch: AlertBatch) -> str:
@@ -155,7 +200,7 @@ def _reason(error: Exception, batch: AlertBatch) -> str:
 
 @contextmanager
 def _time_limit(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    timer = Timer(TIMEOUT, connection.interrupt)
+    timer = threading.Timer(TIMEOUT, connection.interrupt)
     timer.daemon = True
     timer.start()
     try:
