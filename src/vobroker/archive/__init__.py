@@ -1,1 +1,15 @@
 """The archive: tables, packets, ledger and dead letters."""
+
+from vobroker.archive.archive import AUTHORITY, Archive, open_archive
+from vobroker.archive.errors import ArchiveError, QueryStopped
+from vobroker.archive.transaction import FilterMatch, Transaction
+
+__all__ = [
+    "AUTHORITY",
+    "Archive",
+    "ArchiveError",
+    "FilterMatch",
+    "QueryStopped",
+    "Transaction",
+    "open_archive",
+]

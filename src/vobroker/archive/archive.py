@@ -1,0 +1,345 @@
+"""The archive: a folder with a DuckDB file and the packets as they arrived."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from vobroker.archive import tables
+from vobroker.archive.errors import ArchiveError, QueryStopped
+from vobroker.archive.heads import Heads
+from vobroker.archive.segments import Segments
+from vobroker.archive.transaction import Transaction
+from vobroker.timeseries import LightCurve
+from vobroker.votypes.columns import Table
+
+AUTHORITY = "org.example.vobroker"
+"""Naming authority of event identifiers unless another is given (IVOA Identifiers 2.0, section 2.3.1)."""
+
+Row = dict[str, Any]
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    # SQL reaches nothing but the archive: no files, no network, no Python variables.
+    "enable_external_access": False,
+    "python_enable_replacements": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "preserve_insertion_order": True,
+}
+
+
+def open_archive(
+    folder: Path, *, create: bool = True, read_only: bool = False, authority: str = AUTHORITY
+) -> Archive:
+    """Open the archive in a folder.
+
+    Parameters
+    ----------
+    folder
+        Folder of the archive.
+    create
+        Make it when it is not there.
+    read_only
+        Open it for reading; several processes may then read, while none writes.
+    authority
+        Naming authority of the events that will be added.
+
+    Raises
+    ------
+    ArchiveError
+        If the folder is no archive, is one of a newer version, is in use by another process, or
+        cannot be read or made.
+    """
+    file = folder / "archive.duckdb"
+    new = not file.exists()
+    if new and (read_only or not create):
+        raise ArchiveError(f"there is no archive in {folder}")
+    try:
+        (folder / "packets").mkdir(parents=True, exist_ok=True)
+        db = duckdb.connect(file, read_only=read_only, config=_CONFIG)
+    except OSError as error:
+        raise ArchiveError(f"cannot make an archive in {folder}: {error.strerror or error}") from error
+    except duckdb.Error as error:
+        raise ArchiveError(_why_not_opened(file, str(error))) from error
+    try:
+        if not read_only:
+            tables.create(db)
+        tables.check_format(db, str(folder))
+        places = db.sql("SELECT segment, start + length FROM payload ORDER BY ALL DESC LIMIT 1").fetchall()
+    except (ArchiveError, duckdb.Error):
+        db.close()
+        raise
+    number, end = places[0] if places else (1, 0)
+    segments = Segments(folder / "packets", number, end)
+    if not read_only:
+        segments.cut(number, end)
+    return Archive(folder, db, segments, authority)
+
+
+def _why_not_opened(file: Path, reason: str) -> str:
+    """Turn DuckDB's words about a file into ours."""
+    if "lock" in reason:
+        holder = re.search(r"PID (\d+)", reason)
+        who = f"process {holder[1]}" if holder else "another process"
+        return f"the archive {file.parent} is in use by {who}"
+    return f"cannot open the archive {file.parent}: {reason.splitlines()[0]}"
+
+
+class Archive:
+    """An open archive; made by :func:`open_archive`.
+
+    Any number of threads may read. One transaction is open at a time, others wait for it.
+    """
+
+    def __init__(
+        self, folder: Path, db: duckdb.DuckDBPyConnection, segments: Segments, authority: str
+    ) -> None:
+        self.folder = folder
+        self.authority = authority
+        self._db = db
+        self._segments = segments
+        self._heads = Heads()
+        self._writing = threading.Lock()
+        self._local = threading.local()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the archive; a transaction that is under way in another thread is waited for."""
+        with self._writing:
+            self._segments.close()
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Change the archive: all of the block is committed, or nothing when it raises.
+
+        Packets are on the disk before the rows that point to them are committed.
+
+        Raises
+        ------
+        ArchiveError
+            If the disk does not take the changes. The archive is then as before.
+        """
+        with self._writing:
+            number, end = self._segments.number, self._segments.end
+            db = self._db.cursor()
+            try:
+                db.begin()
+                yield Transaction(db, self._segments, self._heads, self.authority)
+                db.commit()
+            except BaseException as error:
+                with suppress(duckdb.Error):
+                    db.rollback()
+                self._segments.cut(number, end)
+                self._heads.forget()
+                if isinstance(error, duckdb.Error):
+                    raise ArchiveError(f"cannot write to {self.folder}: {_sentence(error)}") from error
+                raise
+            finally:
+                db.close()
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def query(
+        self,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        *,
+        rows: int | None = None,
+        seconds: float | None = None,
+    ) -> pa.Table:
+        """Run a query that we wrote, or that :func:`vobroker.adql.translate` did.
+
+        Parameters
+        ----------
+        sql
+            DuckDB SQL; never text from a user.
+        parameters
+            Values for ``?`` or ``$1``.
+        rows
+            Most rows to give; ask for one more than wanted to learn whether there are more.
+        seconds
+            Time after which the query is stopped.
+
+        Raises
+        ------
+        QueryStopped
+            At the time limit.
+        ArchiveError
+            If the query fails, with the database's reason.
+        """
+        db = self._cursor()
+        timer = threading.Timer(seconds, db.interrupt) if seconds is not None else None
+        if timer:
+            timer.start()
+        try:
+            relation = db.sql(sql, params=list(parameters))
+            if rows is not None:
+                relation = relation.limit(rows)
+            return relation.to_arrow_table()
+        except duckdb.InterruptException as error:
+            raise QueryStopped(f"the query was stopped after {seconds:g} s") from error
+        except duckdb.Error as error:
+            raise ArchiveError(f"the query failed: {_sentence(error)}") from error
+        finally:
+            if timer:
+                timer.cancel()
+
+    def tables(self) -> dict[str, Table]:
+        """Give the columns of all tables, the survey's native ones included, by table name."""
+        return tables.public_tables(self._cursor())
+
+    def position(self, source: str, partition: int = 0) -> int:
+        """Give the next packet to read from a source; 0 when nothing was read from it."""
+        row = self._row(
+            "SELECT position FROM source_position WHERE source = ? AND partition = ?", source, partition
+        )
+        return int(row["position"]) if row else 0
+
+    def alert(self, survey: str, alert_id: int) -> Row | None:
+        """Give the common columns of an alert, None when it is not there."""
+        return self._row("SELECT * FROM alert WHERE survey = ? AND alert_id = ?", survey, alert_id)
+
+    def native(self, survey: str, alert_id: int) -> Row | None:
+        """Give the native columns of an alert, None when it is not there."""
+        if survey not in tables.native_tables(self._cursor()):
+            return None
+        return self._row(f"SELECT * FROM {tables.quote(survey)} WHERE alert_id = ?", alert_id)  # noqa: S608
+
+    def latest(self, limit: int, before: int | None = None) -> list[Row]:
+        """Give the alerts that arrived last, the last first, in the columns of ``alert``.
+
+        A column ``sequence`` comes besides; give the smallest of a page as ``before`` for the next.
+        """
+        return self._rows(
+            "SELECT rowid AS sequence, * FROM alert WHERE rowid < ? ORDER BY rowid DESC LIMIT ?",
+            (1 << 62) if before is None else before,
+            limit,
+        )
+
+    def object(self, survey: str, object_id: str) -> Row | None:
+        """Give an object, None when it is not there."""
+        return self._row("SELECT * FROM object WHERE survey = ? AND object_id = ?", survey, object_id)
+
+    def alerts_of(self, survey: str, object_id: str) -> list[Row]:
+        """Give the alerts of an object by time."""
+        return self._rows(
+            "SELECT * FROM alert WHERE survey = ? AND object_id = ? ORDER BY mjd, alert_id", survey, object_id
+        )
+
+    def light_curve(self, object_id: str, survey: str | None = None) -> LightCurve:
+        """Give all measurements of an object.
+
+        Raises
+        ------
+        ArchiveError
+            If there is no such object, or several surveys have one and none is named.
+        """
+        found = self._rows(
+            "SELECT survey, ra, dec FROM object WHERE object_id = ? AND survey = coalesce(?, survey)",
+            object_id,
+            survey,
+        )
+        if not found:
+            of = f" of {survey}" if survey else ""
+            raise ArchiveError(f"there is no object '{object_id}'{of} in {self.folder}")
+        if len(found) > 1:
+            names = ", ".join(sorted(row["survey"] for row in found))
+            raise ArchiveError(f"several surveys have an object '{object_id}': {names}; say which")
+        (place,) = found
+        points = self.query(
+            "SELECT * FROM measurement WHERE object_id = ? AND survey = ?", [object_id, place["survey"]]
+        )
+        return LightCurve(place["survey"], object_id, _number(place["ra"]), _number(place["dec"]), points)
+
+    def packet(self, survey: str, alert_id: int) -> bytes:
+        """Give the packet of an alert as it arrived, byte by byte.
+
+        Raises
+        ------
+        ArchiveError
+            If there is no such alert, or its segment is damaged.
+        """
+        place = self._row(
+            "SELECT segment, start, length, head.content AS head FROM payload LEFT JOIN head"
+            " ON payload.head = head.id WHERE survey = ? AND alert_id = ?",
+            survey,
+            alert_id,
+        )
+        if place is None:
+            raise ArchiveError(f"there is no {survey} alert {alert_id} in {self.folder}")
+        body = self._segments.read(place["segment"], place["start"], place["length"])
+        return (place["head"] or b"") + body
+
+    def ledger(self) -> pa.Table:
+        """Give the account of every alert, by source, survey, night and visit."""
+        return self.query("SELECT * FROM ledger")
+
+    def filter_ledger(self) -> pa.Table:
+        """Give the account of every filter, by night."""
+        return self.query("SELECT * FROM filter_ledger")
+
+    def dead_letters(self, limit: int = 100, before: int | None = None) -> list[Row]:
+        """Give the last dead letters without their bytes, the last first."""
+        return self._rows(
+            "SELECT * EXCLUDE (data) FROM dead_letter WHERE id < ? ORDER BY id DESC LIMIT ?",
+            (1 << 62) if before is None else before,
+            limit,
+        )
+
+    def dead_letter(self, number: int) -> Row | None:
+        """Give one dead letter with its bytes, None when it is not there."""
+        return self._row("SELECT * FROM dead_letter WHERE id = ?", number)
+
+    def events(self, stream: str | None = None, after: int = 0, limit: int = 1000) -> list[Row]:
+        """Give events in order of appearance, those behind a sequence number."""
+        return self._rows(
+            "SELECT * FROM event WHERE sequence > ? AND stream = coalesce(?, stream)"
+            " ORDER BY sequence LIMIT ?",
+            after,
+            stream,
+            limit,
+        )
+
+    def event(self, ivorn: str) -> Row | None:
+        """Give one event, None when it is not there."""
+        return self._row("SELECT * FROM event WHERE ivorn = ?", ivorn)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """Give this thread's connection to the database."""
+        if not hasattr(self._local, "db"):
+            self._local.db = self._db.cursor()
+        db: duckdb.DuckDBPyConnection = self._local.db
+        return db
+
+    def _rows(self, sql: str, *parameters: Any) -> list[Row]:
+        rows: list[Row] = self.query(sql, parameters).to_pylist()
+        return rows
+
+    def _row(self, sql: str, *parameters: Any) -> Row | None:
+        rows = self._rows(sql, *parameters)
+        return rows[0] if rows else None
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _sentence(error: duckdb.Error) -> str:
+    """Give the first line of what DuckDB says."""
+    return str(error).splitlines()[0]

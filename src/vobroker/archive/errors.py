@@ -1,0 +1,11 @@
+"""What the archive says when it cannot do as asked."""
+
+from __future__ import annotations
+
+
+class ArchiveError(Exception):
+    """The archive cannot be opened, read or written; the sentence says which and why."""
+
+
+class QueryStopped(ArchiveError):  # noqa: N818 -- not a fault: somebody's limit was reached
+    """A query was stopped at its time limit."""

@@ -1,0 +1,135 @@
+"""The SQL that puts a batch into the tables; every statement handles whole columns.
+
+``incoming``, ``alerts``, ``native``, ``stored``, ``letters``, ``passed``, ``nights`` and ``read`` are
+Arrow data that :mod:`vobroker.archive.transaction` lends to the statement.
+"""
+
+# ruff: noqa: S608 -- what is put into the text are names out of the column table
+from __future__ import annotations
+
+from vobroker.alerts.columns import ALERT, MEASUREMENT, PAYLOAD
+from vobroker.archive.tables import quote
+from vobroker.votypes.columns import Table
+
+
+def _names(table: Table, prefix: str = "") -> str:
+    return ", ".join(prefix + quote(name) for name in table.names)
+
+
+_LEDGER_SOURCE = "regexp_replace(source, '!.*$|/[^/!]*$', '')"  # files by folder, members by their tar
+
+FATES = """
+    SELECT CASE WHEN NOT again AND stored IS NULL THEN 'archived'
+                WHEN digest = coalesce(stored, first_digest) THEN 'duplicate'
+                ELSE 'dead' END AS fate
+    FROM (
+        SELECT incoming."row", incoming.digest, payload.digest AS stored,
+               row_number() OVER same > 1 AS again, first_value(incoming.digest) OVER same AS first_digest
+        FROM incoming LEFT JOIN payload USING (survey, alert_id)
+        WINDOW same AS (PARTITION BY incoming.alert_id ORDER BY incoming."row")
+    ) ORDER BY "row"
+"""
+
+COUNT_ALERTS = f"""
+    INSERT INTO ledger_entry
+    SELECT {_LEDGER_SOURCE}, partition, survey, night, visit, count(*),
+           count(*) FILTER (fate = 'archived'), count(*) FILTER (fate = 'duplicate'), 0
+    FROM incoming WHERE fate <> 'dead' GROUP BY ALL
+"""
+
+_KNOWN_LETTER = """
+    SELECT letters.*, EXISTS (
+        FROM dead_letter AS old
+        WHERE old.source = letters.source AND old.partition = letters.partition
+          AND old.position = letters.position AND old.digest = letters.digest
+    ) AS known FROM letters
+"""
+
+COUNT_DEAD_LETTERS = f"""
+    INSERT INTO ledger_entry
+    SELECT {_LEDGER_SOURCE}, partition, survey, night, visit, count(*),
+           0, count(*) FILTER (known), count(*) FILTER (NOT known)
+    FROM ({_KNOWN_LETTER}) GROUP BY ALL
+"""
+
+ADD_DEAD_LETTERS = f"""
+    INSERT INTO dead_letter BY NAME
+    SELECT * EXCLUDE (known, night, visit) REPLACE (
+        (SELECT coalesce(max(id), 0) FROM dead_letter) + row_number() OVER (ORDER BY id) AS id)
+    FROM ({_KNOWN_LETTER}) WHERE NOT known
+"""
+
+ADD_PAYLOADS = f"INSERT INTO payload SELECT {_names(PAYLOAD)} FROM stored"
+
+ADD_ALERTS = f"INSERT INTO alert SELECT {_names(ALERT)} FROM alerts"
+
+ADD_OBJECTS = """
+    MERGE INTO object USING (
+        SELECT survey, object_id, min(least(first_mjd, mjd)) AS first_mjd, max(mjd) AS last_mjd,
+               count(*) AS n_alerts, arg_max(alert_id, mjd) AS last_alert_id, arg_max(ra, mjd) AS ra,
+               arg_max(dec, mjd) AS dec, arg_max(healpix, mjd) AS healpix,
+               arg_max(solar_system, mjd) AS solar_system
+        FROM alerts WHERE object_id IS NOT NULL GROUP BY survey, object_id
+    ) AS new ON object.survey = new.survey AND object.object_id = new.object_id
+    WHEN MATCHED AND new.last_mjd >= object.last_mjd THEN UPDATE SET
+        first_mjd = least(object.first_mjd, new.first_mjd), last_mjd = new.last_mjd,
+        n_alerts = object.n_alerts + new.n_alerts, last_alert_id = new.last_alert_id,
+        ra = new.ra, dec = new.dec, healpix = new.healpix, solar_system = new.solar_system
+    WHEN MATCHED THEN UPDATE SET
+        first_mjd = least(object.first_mjd, new.first_mjd), n_alerts = object.n_alerts + new.n_alerts
+    WHEN NOT MATCHED THEN INSERT BY NAME
+"""
+
+# A survey that numbers no limits has them told apart by time and band.
+_MEASURED = """
+    survey, object_id, kind, measurement_id,
+    CASE WHEN measurement_id IS NULL THEN mjd END AS unnumbered_mjd,
+    CASE WHEN measurement_id IS NULL THEN band END AS unnumbered_band
+"""
+
+ADD_MEASUREMENTS = f"""
+    WITH keys AS (SELECT {_MEASURED}, "number" FROM incoming),
+    fresh AS (
+        SELECT min("number") AS "number" FROM keys AS new WHERE NOT EXISTS (
+            FROM (SELECT {_MEASURED} FROM measurement) AS old
+            WHERE old.survey IS NOT DISTINCT FROM new.survey
+              AND old.object_id IS NOT DISTINCT FROM new.object_id
+              AND old.kind = new.kind
+              AND old.measurement_id IS NOT DISTINCT FROM new.measurement_id
+              AND old.unnumbered_mjd IS NOT DISTINCT FROM new.unnumbered_mjd
+              AND old.unnumbered_band IS NOT DISTINCT FROM new.unnumbered_band
+        ) GROUP BY survey, object_id, kind, measurement_id, unnumbered_mjd, unnumbered_band
+    )
+    INSERT INTO measurement SELECT {_names(MEASUREMENT)} FROM incoming SEMI JOIN fresh USING ("number")
+"""
+
+COUNT_MATCHES = """
+    INSERT INTO filter_ledger_entry
+    SELECT $1, $2, night, count(*), count(passed."row"),
+           CASE WHEN $3 THEN 0 ELSE count(*) - count(passed."row") END, CASE WHEN $3 THEN count(*) ELSE 0 END
+    FROM nights LEFT JOIN passed USING ("row") GROUP BY night
+"""
+
+ADD_EVENTS = """
+    INSERT INTO event
+    SELECT (SELECT coalesce(max(sequence), 0) FROM event) + row_number() OVER (ORDER BY "row"), ivorn,
+           $1, $2, survey, alert_id, object_id, mjd,
+           coalesce(lag(ivorn) OVER (PARTITION BY object_id ORDER BY "row"), earlier.last_ivorn), $4
+    FROM (SELECT *, $3 || '#' || survey || '-' || alert_id AS ivorn FROM passed)
+    LEFT JOIN (
+        SELECT survey, object_id, arg_max(ivorn, sequence) AS last_ivorn FROM event
+        WHERE stream = $1 AND object_id IS NOT NULL GROUP BY ALL
+    ) AS earlier USING (survey, object_id)
+"""
+
+FORGET_POSITIONS = """
+    DELETE FROM source_position USING read
+    WHERE source_position.source = read.source AND source_position.partition = read.partition
+"""
+
+SET_POSITIONS = "INSERT INTO source_position SELECT source, partition, position FROM read"
+
+
+def add_native(survey: str) -> str:
+    """Give the statement that stores native columns; columns that a schema lacks stay null."""
+    return f"INSERT INTO {quote(survey)} BY NAME SELECT * FROM native"

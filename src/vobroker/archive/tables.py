@@ -1,0 +1,191 @@
+"""The tables of the archive: made from the column table, and grown with the packets' schemas."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from vobroker.alerts.columns import (
+    ALERT,
+    ARCHIVE,
+    DEAD_LETTER,
+    EVENT,
+    FILTER_LEDGER,
+    LEDGER,
+    MEASUREMENT,
+    OBJECT,
+    PAYLOAD,
+    SOURCE_POSITION,
+)
+from vobroker.archive.errors import ArchiveError
+from vobroker.votypes.columns import Column, Table
+from vobroker.votypes.types import TYPES
+
+FORMAT = 1
+"""Version of the archive's layout; raised when an older program could not read it any more."""
+
+_ACCOUNTS = {LEDGER: 5, FILTER_LEDGER: 3}
+"""Accounts and how many of their first columns say what is counted; the others are the counts.
+
+An account is a book of entries, one a batch, that are only ever added; the public table is their sum.
+"""
+
+_ADQL = {pa.type_for_alias(row.arrow): row.adql for row in TYPES.values()} | {
+    pa.binary(): "BLOB",
+    pa.large_string(): "VARCHAR",
+    pa.int8(): "SMALLINT",
+}
+
+_WIDER = ("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "VARCHAR")
+"""Each type holds the values of those before it, except that BIGINT and REAL meet in DOUBLE."""
+
+
+def create(db: DuckDBPyConnection) -> None:
+    """Make the tables of a new archive; a database with tables is left as it is."""
+    if db.sql("SELECT 1 FROM duckdb_tables() LIMIT 1").fetchall():
+        return
+    db.begin()
+    db.execute("CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)")
+    db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
+    db.execute(
+        "CREATE TABLE native_column (survey VARCHAR, name VARCHAR, type VARCHAR, unit VARCHAR,"
+        " ucd VARCHAR, description VARCHAR)"
+    )
+    db.execute("CREATE TABLE head (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, content BLOB)")
+    for table in (ALERT, MEASUREMENT, OBJECT, PAYLOAD, DEAD_LETTER, SOURCE_POSITION):
+        db.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
+    db.execute(f"CREATE TABLE {EVENT.name} ({_columns(EVENT)}, UNIQUE (ivorn))")
+    for table, keys in _ACCOUNTS.items():
+        db.execute(f"CREATE TABLE {table.name}_entry ({_columns(table)})")
+        sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in table.names[keys:])
+        names = ", ".join(f'"{name}"' for name in table.names[:keys])
+        db.execute(
+            f"CREATE VIEW {table.name} AS SELECT {names}, {sums} FROM {table.name}_entry"  # noqa: S608
+            " GROUP BY ALL ORDER BY ALL"
+        )
+    db.commit()
+
+
+def check_format(db: DuckDBPyConnection, place: str) -> None:
+    """Refuse a database that is no archive, or one of a newer version.
+
+    Raises
+    ------
+    ArchiveError
+        With the reason.
+    """
+    names = {name for (name,) in db.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if "meta" not in names:
+        raise ArchiveError(f"{place} is a DuckDB file but not a vobroker archive")
+    rows = db.sql("SELECT value FROM meta WHERE key = 'format'").fetchall()
+    version = int(rows[0][0]) if rows else 0
+    if version > FORMAT:
+        raise ArchiveError(
+            f"{place} has archive format {version}, this vobroker knows format {FORMAT}; use a newer vobroker"
+        )
+
+
+def native_tables(db: DuckDBPyConnection) -> dict[str, Table]:
+    """Give the native table of each survey that has one."""
+    rows = db.sql(
+        "SELECT survey, name, type, unit, ucd, description FROM native_column ORDER BY rowid"
+    ).fetchall()
+    columns: dict[str, list[Column]] = {}
+    for survey, *column in rows:
+        columns.setdefault(survey, []).append(Column(*column))
+    return {
+        survey: Table(survey, tuple(found), f"One row per {survey} alert, every scalar field as published")
+        for survey, found in columns.items()
+    }
+
+
+def grow_native(db: DuckDBPyConnection, survey: str, table: Table) -> Table:
+    """Make a survey's native table, or give it the columns and the width that a schema needs.
+
+    Parameters
+    ----------
+    db
+        Connection within a transaction.
+    survey
+        Name of the survey, and so of the table.
+    table
+        Columns of the alerts that are about to be stored.
+
+    Returns
+    -------
+    Table
+        The native table as it is now: a column once seen stays, and none gets narrower.
+    """
+    known = native_tables(db).get(survey)
+    if known is None:
+        if survey.lower() in {
+            name.lower() for (name,) in db.sql("SHOW ALL TABLES").project("name").fetchall()
+        }:
+            raise ArchiveError(f"a survey cannot be called '{survey}': the archive has a table of that name")
+        db.execute(f"CREATE TABLE {quote(survey)} ({_columns(table)})")
+        _note(db, survey, table.columns)
+        return native_tables(db)[survey]
+    for column in table:
+        if column.name not in known:
+            db.execute(f"ALTER TABLE {quote(survey)} ADD COLUMN {_definition(column)}")
+            _note(db, survey, (column,))
+        elif (wide := _wider(known[column.name].type, column.type)) != known[column.name].type:
+            name = known[column.name].name
+            sql_type = TYPES[wide].duckdb
+            db.execute(f"ALTER TABLE {quote(survey)} ALTER COLUMN {quote(name)} SET DATA TYPE {sql_type}")
+            db.execute(
+                "UPDATE native_column SET type = ? WHERE survey = ? AND name = ?", [wide, survey, name]
+            )
+    return native_tables(db)[survey]
+
+
+def table_of(schema: pa.Schema, name: str) -> Table:
+    """Read the column metadata that an Arrow schema carries.
+
+    Raises
+    ------
+    ArchiveError
+        If the archive has no type for a field.
+    """
+    columns = []
+    for field in schema:
+        if field.type not in _ADQL:
+            raise ArchiveError(f"the archive has no type for {field.type}, the type of {name}.{field.name}")
+        notes = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+        described = {key: notes.get(key, "") for key in ("unit", "ucd", "description")}
+        columns.append(Column(field.name, _ADQL[field.type], **described))
+    return Table(name, tuple(columns))
+
+
+def public_tables(db: DuckDBPyConnection) -> dict[str, Table]:
+    """Give all tables that may be queried, by name."""
+    return {table.name: table for table in ARCHIVE} | native_tables(db)
+
+
+def quote(name: str) -> str:
+    """Write a name as a delimited SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _wider(one: str, other: str) -> str:
+    """Give the type that holds the values of both."""
+    if one == other:
+        return one
+    if one not in _WIDER or other not in _WIDER:
+        return "VARCHAR"
+    if {one, other} in ({"BIGINT", "REAL"}, {"INTEGER", "REAL"}):
+        return "DOUBLE"
+    return max(one, other, key=_WIDER.index)
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(_definition(column) for column in table)
+
+
+def _definition(column: Column) -> str:
+    return f"{quote(column.name)} {column.datatype.duckdb}"
+
+
+def _note(db: DuckDBPyConnection, survey: str, columns: tuple[Column, ...]) -> None:
+    rows = [(survey, c.name, c.type, c.unit, c.ucd, c.description) for c in columns]
+    db.executemany("INSERT INTO native_column VALUES (?, ?, ?, ?, ?, ?)", rows)

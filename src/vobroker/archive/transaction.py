@@ -1,0 +1,257 @@
+"""One batch into the archive: everything of it, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from duckdb import DuckDBPyConnection
+
+from vobroker.alerts.batch import AlertBatch
+from vobroker.alerts.columns import DEAD_LETTER
+from vobroker.alerts.origin import DeadLetter, Origin
+from vobroker.archive import content, statements, tables
+from vobroker.archive.heads import Heads
+from vobroker.archive.segments import Segments
+from vobroker.votypes.arrow import schema
+
+
+class FilterMatch(Protocol):
+    """What a filter made of a batch, as :func:`vobroker.filters.run` gives it."""
+
+    @property
+    def filter(self) -> NamedFilter:
+        """The filter that ran."""
+        ...
+
+    @property
+    def seen(self) -> int:
+        """Alerts given to the filter."""
+        ...
+
+    @property
+    def rows(self) -> pa.Array:
+        """Row numbers of the alerts that passed."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """Why the filter broke off, or None."""
+        ...
+
+
+class NamedFilter(Protocol):
+    """What the archive wants to know of a filter."""
+
+    @property
+    def name(self) -> str:
+        """Its name, and that of its stream."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        ...
+
+
+class Transaction:
+    """Changes of the archive that are committed together; made by ``Archive.transaction``."""
+
+    def __init__(self, db: DuckDBPyConnection, segments: Segments, heads: Heads, authority: str) -> None:
+        self._db = db
+        self._segments = segments
+        self._heads = heads
+        self._authority = authority
+
+    def add(self, batch: AlertBatch) -> tuple[AlertBatch | None, list[DeadLetter]]:
+        """Store what is new in a batch: alerts, native columns, measurements, objects and packets.
+
+        An alert is known by survey and identifier. The same content again, in whatever wrapping, is
+        a duplicate and only counted; other content is a conflict and becomes a dead letter.
+
+        Parameters
+        ----------
+        batch
+            Decoded alerts.
+
+        Returns
+        -------
+        fresh
+            The rows that are new to the archive; None when none is.
+        conflicts
+            The dead letters of this batch. They are filed already.
+
+        Raises
+        ------
+        ArchiveError
+            If the disk does not take the packets, or the native table cannot grow to the schema.
+        """
+        if not len(batch):
+            return None, []
+        packets = [memoryview(packet.as_buffer()) for packet in batch.packet]
+        digests = list(self._segments.each(content.digest, packets))
+        incoming = pa.table(
+            {
+                "row": pa.array(range(len(batch)), pa.int32()),
+                "digest": pa.array(digests, pa.binary()),
+                "source": batch.origin["source"],
+                "partition": batch.origin["partition"],
+                "position": batch.origin["position"],
+                **{name: batch.alert[name] for name in ("survey", "alert_id", "night", "visit")},
+            }
+        )
+        fates = self._ask(statements.FATES, incoming=incoming)
+        incoming = incoming.append_column("fate", fates["fate"])
+        conflicts = self._file_conflicts(batch, incoming.filter(pc.equal(incoming["fate"], "dead")), packets)
+        self._do(statements.COUNT_ALERTS, incoming=incoming)
+        new = incoming.filter(pc.equal(incoming["fate"], "archived"))
+        if not len(new):
+            return None, conflicts
+        rows = new["row"].combine_chunks()
+        fresh = batch if len(new) == len(batch) else batch.take(rows)
+        self._store(fresh, new, [packets[row] for row in rows.to_pylist()])
+        return fresh, conflicts
+
+    def add_matches(self, run: FilterMatch, fresh: AlertBatch) -> None:
+        """Note what a filter let through as events, and its account.
+
+        Parameters
+        ----------
+        run
+            Result of the filter; a filter that broke off failed on every row it saw.
+        fresh
+            The batch it ran on, as :meth:`add` gave it.
+        """
+        names = [run.filter.name, run.filter.version]
+        passed = pa.array([], pa.int32()) if run.error else run.rows
+        nights = pa.table({"night": fresh.alert["night"], "row": pa.array(range(len(fresh)), pa.int32())})
+        self._do(
+            statements.COUNT_MATCHES,
+            [*names, bool(run.error)],
+            nights=nights,
+            passed=pa.table({"row": passed}),
+        )
+        if not len(passed):
+            return
+        alerts = pa.Table.from_batches([fresh.alert]).select(["survey", "alert_id", "object_id", "mjd"])
+        alerts = alerts.take(passed).append_column("row", passed)
+        self._do(
+            statements.ADD_EVENTS,
+            [*names, f"ivo://{self._authority}/{run.filter.name}", _now()],
+            passed=alerts,
+        )
+
+    def add_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
+        """Keep inputs that could not be used, and count them.
+
+        An input that is there already, from the same place with the same bytes, is counted as a duplicate.
+        Conflicts are passed over: :meth:`add` has filed them.
+        """
+        others = [letter for letter in letters if letter.reason != "conflict"]
+        self._file(others, [None] * len(others), [None] * len(others))
+
+    def set_positions(self, progress: Mapping[tuple[str, int], int]) -> None:
+        """Note how far each source and partition has been read."""
+        if not progress:
+            return
+        sources, partitions = zip(*progress, strict=True)
+        read = pa.table(
+            {
+                "source": pa.array(sources, pa.string()),
+                "partition": pa.array(partitions, pa.int32()),
+                "position": pa.array(progress.values(), pa.int64()),
+            }
+        )
+        self._do(statements.FORGET_POSITIONS, read=read)
+        self._do(statements.SET_POSITIONS, read=read)
+
+    def _store(self, fresh: AlertBatch, new: pa.Table, packets: Sequence[memoryview]) -> None:
+        heads, bodies = zip(*map(content.split, packets), strict=True)
+        numbers, starts, lengths = self._segments.append(bodies)
+        payload = new.append_column("size", pa.array([len(packet) for packet in packets], pa.int64()))
+        for name, values in (
+            ("head", self._heads.numbers(self._db, heads)),
+            ("segment", numbers),
+            ("start", starts),
+            ("length", lengths),
+        ):
+            payload = payload.append_column(name, pa.array(values, pa.int64()))
+        self._do(statements.ADD_PAYLOADS, stored=payload)
+        self._do(statements.ADD_ALERTS, alerts=fresh.alert)
+        self._do(statements.ADD_OBJECTS, alerts=fresh.alert)
+        native = fresh.native()
+        tables.grow_native(self._db, fresh.survey, tables.table_of(native.schema, fresh.survey))
+        self._do(statements.add_native(fresh.survey), native=native)
+        measured = fresh.measurements()
+        number = pa.array(np.arange(len(measured)))
+        self._do(statements.ADD_MEASUREMENTS, incoming=measured.append_column("number", number))
+
+    def _file_conflicts(
+        self, batch: AlertBatch, rows: pa.Table, packets: Sequence[memoryview]
+    ) -> list[DeadLetter]:
+        letters = [
+            DeadLetter(
+                Origin(row["source"], row["partition"], row["position"]),
+                "conflict",
+                f"{batch.survey} alert {row['alert_id']} is already archived with other content",
+                bytes(packets[row["row"]]),
+                survey=batch.survey,
+            )
+            for row in rows.to_pylist()
+        ]
+        self._file(letters, rows["night"].to_pylist(), rows["visit"].to_pylist())
+        return letters
+
+    def _file(
+        self, letters: Sequence[DeadLetter], nights: Sequence[int | None], visits: Sequence[int | None]
+    ) -> None:
+        if not letters:
+            return
+        now = _now()
+        columns = {
+            "id": range(1, len(letters) + 1),
+            "survey": [letter.survey or None for letter in letters],
+            "reason": [letter.reason for letter in letters],
+            "message": [letter.message for letter in letters],
+            "at": [None if letter.at < 0 else letter.at for letter in letters],
+            "source": [letter.origin.source for letter in letters],
+            "partition": [letter.origin.partition for letter in letters],
+            "position": [letter.origin.position for letter in letters],
+            "received": [now] * len(letters),
+            "size": [len(letter.data) for letter in letters],
+            "digest": [hashlib.sha256(letter.data).digest() for letter in letters],
+            "data": [letter.data for letter in letters],
+        }
+        table = pa.table(columns, schema=schema(DEAD_LETTER))
+        table = table.append_column("night", pa.array(nights, pa.int32()))
+        table = table.append_column("visit", pa.array(visits, pa.int64()))
+        self._do(statements.COUNT_DEAD_LETTERS, letters=table)
+        self._do(statements.ADD_DEAD_LETTERS, letters=table)
+
+    def _ask(self, sql: str, **inputs: pa.Table) -> pa.Table:
+        with self._lent(inputs):
+            return self._db.sql(sql).to_arrow_table()
+
+    def _do(self, sql: str, parameters: Sequence[object] = (), **inputs: pa.Table | pa.RecordBatch) -> None:
+        with self._lent(inputs):
+            self._db.execute(sql, list(parameters))
+
+    @contextmanager
+    def _lent(self, inputs: Mapping[str, pa.Table | pa.RecordBatch]) -> Iterator[None]:
+        """Let SQL see Arrow data by name; after an error the connection is done with anyway."""
+        for name, data in inputs.items():
+            self._db.register(name, data)
+        yield
+        for name in inputs:
+            self._db.unregister(name)
+
+
+def _now() -> datetime:
+    """Give the time as the tables keep it: UTC without saying so."""
+    return datetime.now(UTC).replace(tzinfo=None)
