@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import io
 import threading
-import warnings
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
+import erfa  # type: ignore[import-untyped]
 import matplotlib as mpl
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from astropy.time import Time
-from erfa import ErfaWarning  # type: ignore[import-untyped]
 from matplotlib.axes import Axes
 from matplotlib.axes._secondary_axes import SecondaryAxis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, num2date
@@ -153,7 +151,8 @@ def describe(light_curve: LightCurve) -> str:
     what = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     if not what:
         return f"{light_curve.object_id}, {light_curve.survey}: no measurements."
-    first, last = _utc(_column(light_curve.points, "mjd")[[0, -1]]).strftime("%Y-%m-%d")
+    days = _unix_days(_column(light_curve.points, "mjd")[[0, -1]])
+    first, last = (f"{moment:%Y-%m-%d}" for moment in num2date(days))  # type: ignore[no-untyped-call]
     bands = ", ".join(light_curve.bands)
     return f"{light_curve.object_id}, {light_curve.survey}: {what} in {bands} from {first} to {last} UTC."
 
@@ -285,7 +284,7 @@ def _dates(axes: Axes) -> SecondaryAxis:
     """Add the calendar above the axes, in UTC as everybody reads dates, with the year in its name."""
     low, high = axes.get_xlim()
     middle = (low + high) / 2
-    shift = float(_utc(middle).mjd) - middle - _MJD_OF_UNIX_EPOCH
+    shift = float(_unix_days(middle)) - middle
     dates = axes.secondary_xaxis(
         "top", functions=(lambda mjd: np.add(mjd, shift), lambda day: np.subtract(day, shift))
     )
@@ -301,11 +300,14 @@ def _dates(axes: Axes) -> SecondaryAxis:
     return dates
 
 
-def _utc(mjd: ArrayLike) -> Time:
-    """UTC of MJDs in TAI; of leap seconds to come, nobody knows, and none are assumed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ErfaWarning)
-        return Time(mjd, format="mjd", scale="tai").utc
+def _unix_days(mjd: ArrayLike) -> Floats:
+    """UTC days since 1970 of MJDs in TAI; of leap seconds to come nobody knows, and none are assumed."""
+    table = erfa.leap_seconds.get()
+    months = (table["year"] - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (table["month"] - 1)
+    days = np.asarray(mjd, np.float64) - _MJD_OF_UNIX_EPOCH
+    entry = np.searchsorted(months.astype("datetime64[D]").astype(np.float64), days, side="right") - 1
+    utc: Floats = days - table["tai_utc"][np.maximum(entry, 0)] / 86400
+    return utc
 
 
 def _flux_unit(points: pa.Table) -> tuple[float, str]:

@@ -8,7 +8,6 @@ each band a GROUP with the utypes of PhotDM 1.1.
 from __future__ import annotations
 
 import io
-import warnings
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -117,11 +116,10 @@ def read(document: bytes, *, max_bytes: int = MAX_BYTES) -> LightCurve:
     """
     check(document, max_bytes=max_bytes)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", VOWarning)
-            parsed = astropy_votable.parse(io.BytesIO(document), verify="ignore")
-            table = parsed.get_first_table()
-    except (ValueError, TypeError, LookupError) as error:
+        # Anything milder turns numbers that cannot be read into nulls.
+        parsed = astropy_votable.parse(io.BytesIO(document), verify="exception")
+        table = parsed.get_first_table()
+    except (ValueError, TypeError, LookupError, VOWarning) as error:
         raise VOTableError(f"the VOTable cannot be read: {error}") from error
     fields = {one.name: one for one in table.fields}
     params = {one.name: one.value for one in table.params}
