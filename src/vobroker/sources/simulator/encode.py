@@ -34,7 +34,7 @@ class Rows:
         return np.concatenate(([0], self.ends[:-1])).astype(np.int64)
 
     def split(self) -> list[bytes]:
-        """The rows as separate byte strings."""
+        """Return the rows as separate byte strings."""
         return [self.data[a:b] for a, b in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]
 
 
@@ -161,8 +161,7 @@ class RecordEncoder:
         def flush() -> None:
             nonlocal constant
             if constant:
-                block = np.frombuffer(constant, np.uint8)[None, :]
-                pieces.append((np.broadcast_to(block, (rows, block.shape[1])), None))
+                pieces.append((np.frombuffer(constant, np.uint8)[None, :], None))
                 constant = b""
 
         for name, kind, branch, null in self._fields:

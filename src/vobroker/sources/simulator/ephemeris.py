@@ -74,7 +74,7 @@ def direction(vector: Array) -> tuple[Array, Array]:
 
 
 def unit(ra: Any, dec: Any) -> Array:
-    """Unit vectors of directions in degrees, shape (..., 3)."""
+    """Give unit vectors of directions in degrees, shape (..., 3)."""
     ra, dec = np.radians(ra), np.radians(dec)
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
@@ -97,7 +97,7 @@ _GALACTIC = np.array(
 
 def galactic(vector: Array) -> Array:
     """Equatorial vectors, shape (..., 3), in galactic axes (ESA 1997, The Hipparcos Catalogue, 1.5.3)."""
-    return vector @ _GALACTIC.T
+    return np.asarray(vector @ _GALACTIC.T)
 
 
 def to_plane(ra: Any, dec: Any, ra0: float, dec0: float) -> tuple[Array, Array]:

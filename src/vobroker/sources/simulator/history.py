@@ -38,7 +38,7 @@ class History:
         self._ends.append(np.where(none, -1, base + rows.ends[row_of]))
 
     def arrays(self, objects: Integers, upto: int, since: float) -> list[list[bytes]]:
-        """Records of each object in the first ``upto`` exposures, none older than ``since`` (MJD)."""
+        """Return the records of each object in the first ``upto`` exposures, from ``since`` (MJD) on."""
         first = int(np.searchsorted(self._times[:upto], since))
         if first >= upto:
             return [[] for _ in objects]

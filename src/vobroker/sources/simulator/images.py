@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vobroker.sources.simulator import ephemeris, observe
+from vobroker.sources.simulator.chance import hashed
 from vobroker.sources.simulator.observe import Detections
 from vobroker.sources.simulator.population import Population, nanojansky
 from vobroker.sources.simulator.schedule import Exposure
@@ -147,11 +148,11 @@ def _shapes(frame: Frame, point: Image) -> Image:
 
 def orientation(found: Detections) -> Floats:
     """Angle of dipoles and spikes on the detector, from x to y, in degrees."""
-    return 360.0 * _hashed(found.x, found.y) - 180.0
+    return 360.0 * hashed(found.x, found.y) - 180.0
 
 
 def _line(size: int, centre: tuple[float, float], length: float, angle: float, sigma: float) -> Image:
-    """Blurred line of unit flux."""
+    """Draw a blurred line of unit flux."""
     along = np.linspace(-length / 2, length / 2, max(2, int(2 * length) + 1))
     rows = _gauss(size, centre[1] + along * np.sin(angle), sigma)
     columns = _gauss(size, centre[0] + along * np.cos(angle), sigma)
@@ -191,26 +192,17 @@ def _add_stars(image: Image, frame: Frame, fwhm: float) -> None:
     for step in np.ndindex(2 * int(reach + 1) + 1, 2 * int(reach + 1) + 1):
         column = np.floor(east) + step[0] - int(reach + 1)
         row = np.floor(north) + step[1] - int(reach + 1)
-        place = column + _hashed(column, row + 0.1), row + _hashed(column, row + 0.2)
+        place = column + hashed(column, row + 0.1), row + hashed(column, row + 0.2)
         de, dn = (place[0] - east) * _CELL, (place[1] - north) * _CELL
         apart = np.hypot(de, dn)
         # A star on top of the detection would be part of its template flux.
         there = (
-            (_hashed(column, row + 0.3) < _CROWDING) & (apart < reach * _CELL) & (apart > 2 * survey.seeing)
+            (hashed(column, row + 0.3) < _CROWDING) & (apart < reach * _CELL) & (apart > 2 * survey.seeing)
         )
         chosen = np.flatnonzero(there)
         if len(chosen) == 0:
             continue
-        mag = survey.depth["r"] + 0.5 - 5.5 * _hashed(column, row + 0.4)[chosen] ** 2
+        mag = survey.depth["r"] + 0.5 - 5.5 * hashed(column, row + 0.4)[chosen] ** 2
         dx, dy = _on_detector(exposure, de[chosen] / survey.pixel, dn[chosen] / survey.pixel)
         stars = psf(frame.size, frame.x[chosen] + dx, frame.y[chosen] + dy, fwhm)
         image[chosen] += nanojansky(mag).astype(np.float32)[:, None, None] * stars
-
-
-def _hashed(first: Floats, second: Floats) -> Floats:
-    """Numbers in [0, 1) that depend only on the two values (the mixer of SplitMix64)."""
-    bits = np.ascontiguousarray(first, np.float64).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    bits = bits ^ np.ascontiguousarray(second, np.float64).view(np.uint64)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray((bits ^ (bits >> np.uint64(31))) >> np.uint64(11), np.float64) / 2.0**53

@@ -138,7 +138,7 @@ class Lsst:
         detections: Detections,
         movers: orbits.Orbits | None,
     ) -> tuple[Integers, Integers, Rows]:
-        """Number the detections, encode them, and add them and the forced photometry to the history."""
+        """Give ids to the detections, encode them, and add them and the forced photometry to the history."""
         ids = source_ids(exposure, detections.detector, np.arange(len(detections)))
         member = detections.member
         known = member >= 0
@@ -329,7 +329,7 @@ def source_ids(exposure: Exposure, detector: Integers, count: Integers) -> Integ
 
 
 def ss_object_id(serial: int) -> int:
-    """The packed designation read as an integer, as Rubin numbers solar-system objects."""
+    """Read the packed designation as an integer, as Rubin numbers solar-system objects."""
     return int.from_bytes(orbits.designation(serial)[1].encode(), "big")
 
 

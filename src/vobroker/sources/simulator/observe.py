@@ -46,9 +46,11 @@ class Photometry:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """The detections of an exposure, one row each; ``member`` is the object's row in the population or -1,
-    ``asteroid`` the row in the asteroids of the night or -1. Fluxes in nJy, angles in deg, errors of the
-    position in arcsec, ``rate`` in deg/d at position angle ``angle``.
+    """The detections of an exposure, one row each.
+
+    ``member`` is the object's row in the population or -1, ``asteroid`` the row in the asteroids of the
+    night or -1. Fluxes in nJy, angles in deg, errors of the position in arcsec; motion at ``rate`` deg/d
+    towards the position angle ``angle``.
     """
 
     kind: Integers
@@ -83,7 +85,7 @@ class Detections:
 
 
 def noise(exposure: Exposure, flux: Array) -> Array:
-    """Standard error of a PSF flux: sky and readout from the depth, and the source's photons."""
+    """Compute the standard error of a PSF flux: sky and readout from the depth, and the source's photons."""
     sky = nanojansky(exposure.depth) / THRESHOLD
     survey = exposure.survey
     per_electron = nanojansky(survey.electrons[exposure.band]) / survey.exposure
@@ -104,10 +106,11 @@ def detect(
     population: Population,
     measured: Photometry,
     seed: int,
+    *,
     movers: orbits.Orbits | None = None,
     wanted: int | None = None,
 ) -> Detections:
-    """Detections of an exposure in order of detector.
+    """Find the detections of an exposure, in order of detector.
 
     With ``wanted``, bogus detections fill up to that number of alerts, or a random part of the fixed
     objects is lost to masks when there are more.
@@ -217,7 +220,7 @@ def _moving(
 def _bogus(
     exposure: Exposure, count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64] | Integers, ...]:
-    """False detections: badly subtracted stars, cosmic rays, and rows at the edge of a detector."""
+    """Make false detections: badly subtracted stars, cosmic rays, and rows at the edge of a detector."""
     survey = exposure.survey
     found = np.zeros(0, np.int64)
     east, north = np.zeros(0), np.zeros(0)

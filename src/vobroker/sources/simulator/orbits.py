@@ -55,6 +55,7 @@ def draw(
     ra: Array,
     dec: Array,
     mjd: float,
+    *,
     fast: NDArray[np.bool_],
     limit: float,
     serial: NDArray[np.int64],

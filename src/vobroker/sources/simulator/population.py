@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vobroker.sources.simulator import ephemeris
+from vobroker.sources.simulator.chance import hashed
 from vobroker.sources.simulator.schedule import Field
 from vobroker.sources.simulator.sites import Survey
 
@@ -80,7 +81,8 @@ def _draw_supernovae(rng: np.random.Generator, n: int, window: Window) -> Parame
     faint = window.faint - 0.7
     low, high = 10 ** (0.6 * (window.bright + 0.5)), 10 ** (0.6 * faint)
     peak = np.log10(low + u * (high - low)) / 0.6
-    redshift = 10 ** (0.2 * (peak + 19.2 - 42.38))  # Hubble's law at 70 km/s/Mpc
+    absolute = rng.normal(-18.6, 0.5, n)
+    redshift = 10 ** (0.2 * (peak - absolute - 43.16))  # Hubble's law at 70 km/s/Mpc
     return {
         "peak": peak,
         "z": redshift,
@@ -142,14 +144,20 @@ def _draw_rr_lyrae(rng: np.random.Generator, n: int, window: Window) -> Paramete
     }
 
 
+def _rr_lyrae_shape(phase: Array) -> Array:
+    """Magnitude offsets of type ab at a phase from mid-rise, mean 0 and range 1: up fast, down slowly."""
+    saw = np.zeros_like(phase)
+    for order in range(1, 9):
+        # A sawtooth with its corner rounded by 0.035 of the period.
+        weight = np.exp(-0.5 * (2 * np.pi * 0.035 * order) ** 2) / (0.836 * np.pi * order)
+        saw -= weight * np.sin(2 * np.pi * order * phase)
+    return saw
+
+
 def _rr_lyrae(p: Parameters, mjd: float, band: str, static: Array) -> Array:
-    """Type ab: the steep rise and slow decline as a Fourier sum (Simon & Lee 1981 phases)."""
-    turn = 2 * np.pi * (mjd / p["period"] + p["phase"])
-    shape = np.zeros_like(turn)
-    for order, (weight, shift) in enumerate(((1.0, 0.0), (0.45, 2.4), (0.3, 5.0), (0.15, 1.3)), start=1):
-        shape += weight * np.cos(order * turn + shift)
-    swing = 0.42 * p["amplitude"] * _RR_AMPLITUDE[band] * shape
-    return static * (10 ** (-0.4 * swing) - 1.0)
+    """Type ab as a Fourier sum (Simon & Lee 1981), smaller in redder bands."""
+    swing = p["amplitude"] * _RR_AMPLITUDE[band] * _rr_lyrae_shape(mjd / p["period"] + p["phase"])
+    return np.asarray(static * (10 ** (-0.4 * swing) - 1.0))
 
 
 def _draw_binaries(rng: np.random.Generator, n: int, window: Window) -> Parameters:
@@ -179,11 +187,14 @@ def _binary(p: Parameters, mjd: float, band: str, static: Array) -> Array:
 
 
 def _draw_agn(rng: np.random.Generator, n: int, window: Window) -> Parameters:
-    # Waves with Cauchy-distributed frequencies have the exponential covariance of the damped walk.
-    angular = np.tan(np.pi * (rng.uniform(size=(n, _WAVES)) - 0.5) * 0.98)
+    # Waves at logarithmic steps of frequency times damping time, with the Lorentzian power of the walk.
+    steps = np.linspace(-2.0, 2.7, _WAVES)
+    angular = 10 ** (steps + rng.uniform(-0.06, 0.06, (n, _WAVES)))
+    power = angular / (1.0 + angular**2)
     return {
         "mag": _stars(rng, n, max(window.bright + 1.0, 16.5), window.faint - 2.2),
         "rate": angular / 10 ** rng.normal(2.2, 0.3, (n, 1)),
+        "height": np.sqrt(2.0 * power / power.sum(axis=1)[:, None]),
         "wave": rng.uniform(0, 2 * np.pi, (n, _WAVES)),
         "sigma": 10 ** rng.normal(-0.7, 0.15, n),
         "offset": rng.normal(0.0, 0.7, n),
@@ -199,7 +210,7 @@ def _agn(p: Parameters, mjd: float, band: str, static: Array) -> Array:
 
     The template was taken at another moment of the walk: ``offset``.
     """
-    walk = np.sqrt(2.0 / _WAVES) * np.cos(p["rate"] * mjd + p["wave"]).sum(axis=1)
+    walk = (p["height"] * np.cos(p["rate"] * mjd + p["wave"])).sum(axis=1)
     change = _AGN_AMPLITUDE[band] * p["sigma"] * (walk - p["offset"])
     return static * (10 ** (-0.4 * np.clip(change, -1.5, 1.5)) - 1.0)
 
@@ -207,10 +218,23 @@ def _agn(p: Parameters, mjd: float, band: str, static: Array) -> Array:
 # Outbursts -------------------------------------------------------------------------------------
 
 
+def _since_outburst(p: Parameters, mjd: float) -> tuple[Array, Array]:
+    """Days since the last outburst, and a number in [0, 1) that is its own.
+
+    Outbursts come once in each recurrence time, at a moment of it that cannot be foreseen.
+    """
+    cycle = np.floor(mjd / p["period"])
+    begin = cycle * p["period"] + hashed(cycle, p["phase"]) * 0.5 * p["period"]
+    late = mjd < begin
+    cycle = cycle - late
+    begin = cycle * p["period"] + hashed(cycle, p["phase"]) * 0.5 * p["period"]
+    return mjd - begin, hashed(cycle + 0.5, p["phase"])
+
+
 def _draw_cataclysmic(rng: np.random.Generator, n: int, window: Window) -> Parameters:
     return {
         "mag": _stars(rng, n, window.bright + 3.5, window.faint),
-        "period": rng.uniform(15.0, 60.0, n),
+        "period": rng.uniform(20.0, 80.0, n),
         "phase": rng.uniform(size=n),
         "amplitude": rng.uniform(2.0, 3.5, n),
         "plateau": rng.uniform(2.5, 7.0, n),
@@ -219,19 +243,19 @@ def _draw_cataclysmic(rng: np.random.Generator, n: int, window: Window) -> Param
 
 def _cataclysmic(p: Parameters, mjd: float, band: str, static: Array) -> Array:
     """Dwarf nova: up within a day, a few days bright, down at half a magnitude a day."""
-    age = ((mjd / p["period"] + p["phase"]) % 1.0) * p["period"]
-    rise = np.clip(age / 0.8, 0.0, 1.0)
-    brighter = p["amplitude"] * rise - 0.6 * np.maximum(age - p["plateau"], 0.0)
+    age, own = _since_outburst(p, mjd)
+    height = p["amplitude"] - 0.8 * own
+    brighter = height * np.clip(age / 0.8, 0.0, 1.0) - 0.6 * np.maximum(age - p["plateau"], 0.0)
     return static * (10 ** (0.4 * np.maximum(brighter, 0.0)) - 1.0)
 
 
 def _draw_flares(rng: np.random.Generator, n: int, window: Window) -> Parameters:
     return {
-        "mag": _stars(rng, n, window.bright + 2.0, window.faint - 1.0),
-        "period": 10 ** rng.uniform(-0.8, 0.3, n),
+        "mag": _stars(rng, n, window.bright + 2.0, window.faint - 1.5),
+        "period": rng.uniform(0.3, 1.2, n),
         "phase": rng.uniform(size=n),
-        "amplitude": 10 ** rng.normal(0.6, 0.3, n),
-        "decay": 10 ** rng.uniform(-1.9, -1.2, n),
+        "amplitude": 10 ** rng.normal(0.3, 0.3, n),
+        "decay": 10 ** rng.uniform(-2.2, -1.5, n),
     }
 
 
@@ -239,10 +263,14 @@ _FLARE_COLOUR = {"u": 30.0, "g": 4.0, "r": 1.0, "i": 0.35, "z": 0.2, "y": 0.15}
 
 
 def _flare(p: Parameters, mjd: float, band: str, static: Array) -> Array:
-    """M dwarf flare: a jump and an exponential decay within an hour, blue (Davenport et al. 2014)."""
-    age = ((mjd / p["period"] + p["phase"]) % 1.0) * p["period"]
+    """M dwarf flare: a jump and a decay within an hour or so, blue (Davenport et al. 2014).
+
+    Energies of flares follow a power law, so most are small.
+    """
+    age, own = _since_outburst(p, mjd)
     shape = 0.7 * np.exp(-age / p["decay"]) + 0.3 * np.exp(-age / (4 * p["decay"]))
-    return 0.15 * static * p["amplitude"] * _FLARE_COLOUR[band] * shape
+    height = p["amplitude"] * 0.05 / (0.05 + own)
+    return 0.5 * static * height * _FLARE_COLOUR[band] * shape
 
 
 def _supernova_duty(window: Window) -> float:
@@ -255,8 +283,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("RR Lyrae", 0.24, lambda _: 0.85, _F_STAR, _draw_rr_lyrae, _rr_lyrae),
     Kind("eclipsing binary", 0.14, lambda _: 0.55, _F_STAR, _draw_binaries, _binary),
     Kind("AGN", 0.24, lambda _: 0.75, _QUASAR, _draw_agn, _agn),
-    Kind("cataclysmic", 0.01, lambda _: 0.3, _WHITE_DWARF, _draw_cataclysmic, _cataclysmic),
-    Kind("flare", 0.01, lambda _: 0.3, _M_DWARF, _draw_flares, _flare),
+    Kind("cataclysmic", 0.01, lambda _: 0.25, _WHITE_DWARF, _draw_cataclysmic, _cataclysmic),
+    Kind("flare", 0.01, lambda _: 0.06, _M_DWARF, _draw_flares, _flare),
 )
 """Kinds of fixed objects; asteroids and bogus detections come on top."""
 
@@ -300,9 +328,13 @@ class Population:
 
 
 def populate(
-    survey: Survey, field: Field, alerts: int, begin: float, end: float, rng: np.random.Generator
+    survey: Survey, field: Field, alerts: int, span: tuple[float, float], rng: np.random.Generator
 ) -> Population:
-    """Draw the objects of a field, enough for about ``alerts`` alerts in a visit with the kinds' shares."""
+    """Draw the objects of a field, enough for about ``alerts`` alerts in a visit with the kinds' shares.
+
+    ``span`` is the time to fill, MJD.
+    """
+    begin, end = span
     window = Window(begin, end, survey.bright, survey.depth["r"], field)
     counts = [max(1, round(kind.share * alerts / kind.duty(window))) for kind in KINDS]
     total = sum(counts)

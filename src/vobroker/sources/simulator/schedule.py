@@ -127,9 +127,9 @@ def night_plan(survey: Survey, fields: list[Field], visits: int) -> list[tuple[F
 
 
 def exposures(
-    survey: Survey, fields: list[Field], night: date, visits: int, number: int, seed: int
+    survey: Survey, fields: list[Field], night: date, visits: int, *, number: int, seed: int
 ) -> list[Exposure]:
-    """All visits of one night, centred on the middle of the dark hours.
+    """All visits of the ``number``-th night, centred on the middle of the dark hours.
 
     Raises
     ------
@@ -147,31 +147,49 @@ def exposures(
     out = []
     for i, (field, turn) in enumerate(night_plan(survey, fields, visits)):
         band = survey.sequence[(number + field.index) % len(survey.sequence)][turn]
-        out.append(_expose(survey, field, night, _FIRST_SEQUENCE + i, starts[i], band, conditions[i]))
+        exposure = _expose(
+            survey,
+            field,
+            night=night,
+            sequence=_FIRST_SEQUENCE + i,
+            start=starts[i],
+            band=band,
+            conditions=conditions[i],
+        )
+        out.append(exposure)
     return out
 
 
 def past_exposures(survey: Survey, field: Field, first: date, nights: int, seed: int) -> list[Exposure]:
     """Visits of one field in the ``nights`` before ``first``, oldest first."""
     out = []
-    for back in range(nights, 0, -1):
-        if (back + field.index) % survey.history_step:
-            continue
+    # Weather and other programmes decide the nights; about one in ``history_step`` is the field's.
+    chance = np.random.default_rng([seed, 13, field.index])
+    backs = np.sort(chance.permutation(np.arange(1, nights + 1))[: round(nights / survey.history_step)])[::-1]
+    for back in backs.tolist():
         night = first - timedelta(days=back)
         dusk, dawn = dark_hours(survey, night)
         count = survey.history_visits
         rng = np.random.default_rng([seed, 12, mjd_of(night), field.index])
         span = count * survey.interval / 86400
         # The field culminates four minutes later each day back.
-        centre = (dusk + dawn) / 2 + field.slot + back * (1 - 0.9972696)
+        centre = (dusk + dawn) / 2 + field.slot + back * (1 - 0.9972696) + rng.normal(0, 0.03)
         begin = min(max(centre - span / 2, dusk), dawn - span)
         starts = begin + np.arange(count) * survey.interval / 86400
         bands = sorted({band for pair in survey.sequence[:4] for band in pair}, key=survey.bands.index)
         conditions = _conditions(survey, rng, starts)
         for i in range(count):
-            band = bands[(i * len(bands) // count + back // survey.history_step) % len(bands)]
-            sequence = _FIRST_SEQUENCE + field.index * count + i
-            out.append(_expose(survey, field, night, sequence, starts[i], band, conditions[i]))
+            band = bands[(i * len(bands) // count + back) % len(bands)]
+            exposure = _expose(
+                survey,
+                field,
+                night=night,
+                sequence=_FIRST_SEQUENCE + field.index * count + i,
+                start=starts[i],
+                band=band,
+                conditions=conditions[i],
+            )
+            out.append(exposure)
     return out
 
 
@@ -190,6 +208,7 @@ def _conditions(survey: Survey, rng: np.random.Generator, starts: NDArray[np.flo
 def _expose(
     survey: Survey,
     field: Field,
+    *,
     night: date,
     sequence: int,
     start: float,

@@ -35,7 +35,7 @@ def lsst(major: int, minor: int) -> dict[str, Any]:
     import lsst.alert.packet
 
     folder = Path(lsst.alert.packet.__file__).parent / "schema" / str(major) / str(minor)
-    schema = fastavro.schema.load_schema(str(folder / f"lsst.v{major}_{minor}.alert.avsc"))
+    schema: Any = fastavro.schema.load_schema(str(folder / f"lsst.v{major}_{minor}.alert.avsc"))
     return dict(schema)
 
 

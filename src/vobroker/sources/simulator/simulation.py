@@ -90,19 +90,27 @@ def simulate(
     known: dict[int, _FieldState] = {}
     for number in range(nights):
         night = start + timedelta(days=number)
-        for exposure in schedule.exposures(site, pointings, night, visits, number, seed):
+        for exposure in schedule.exposures(site, pointings, night, visits, number=number, seed=seed):
             field = pointings[exposure.field]
             if field.index not in known:
                 known[field.index] = _FieldState(
-                    site, field, alerts_per_visit, start, nights, past, seed, schema, spool
+                    site,
+                    field,
+                    alerts=alerts_per_visit,
+                    start=start,
+                    nights=nights,
+                    past_nights=past,
+                    seed=seed,
+                    schema=schema,
+                    spool=spool,
                 )
             yield known[field.index].visit(
-                exposure, alerts_per_visit, wrap=wrap, schema=schema, history=history, cutouts=cutouts
+                exposure, wrap=wrap, schema=schema, history=history, cutouts=cutouts
             )
 
 
 def _form(survey: str, version: str) -> tuple[dict[str, Any], Callable[[bytes], bytes]]:
-    """Schema of the packets and the function that wraps a datum as the survey sends it."""
+    """Give the schema of the packets and the function that wraps a datum as the survey sends it."""
     if survey == "ztf":
         container = Container(schemas.ztf_text())
         return schemas.ztf(), lambda datum: container.file([datum])
@@ -120,6 +128,7 @@ class _FieldState:
         self,
         survey: sites.Survey,
         field: Field,
+        *,
         alerts: int,
         start: date,
         nights: int,
@@ -133,7 +142,7 @@ class _FieldState:
         begin = schedule.mjd_of(start) - past_nights
         end = schedule.mjd_of(start) + nights
         rng = np.random.default_rng([seed, 2, field.index])
-        self._population = populate(survey, field, alerts, begin, end, rng)
+        self._population = populate(survey, field, alerts, (begin, end), rng)
         maker = Lsst if survey.name == "lsst" else Ztf
         self._maker = maker(field, self._population, spool, seed, schema)
         self._movers: dict[int, orbits.Orbits] = {}
@@ -144,7 +153,6 @@ class _FieldState:
     def visit(
         self,
         exposure: Exposure,
-        alerts: int,
         *,
         wrap: Callable[[bytes], bytes],
         schema: dict[str, Any],
@@ -154,7 +162,9 @@ class _FieldState:
         """Observe the field once."""
         movers = self._asteroids(exposure)
         measured = observe.photometry(exposure, self._population, self._seed)
-        found = observe.detect(exposure, self._population, measured, self._seed, movers, alerts)
+        found = observe.detect(
+            exposure, self._population, measured, self._seed, movers=movers, wanted=self._alerts
+        )
         ids, names, make = self._maker.alerts(
             exposure, measured, found, movers, history=history, stamps=cutouts
         )
@@ -169,7 +179,7 @@ class _FieldState:
             exposure.dec,
             Packets(len(ids), make, wrap),
             schema,
-            _truth(exposure, self._population, found, movers, ids, names),
+            _truth(exposure, self._population, found, ids, names),
         )
 
     def _asteroids(self, exposure: Exposure) -> orbits.Orbits:
@@ -199,18 +209,17 @@ class _FieldState:
         first = ((day * 2 + int(fast)) * 16 + self._field.index) * (self._alerts + 1)
         serial = first + np.arange(count)
         limit = self._survey.depth["r"] - (1.0 if not fast else 2.0)
-        return orbits.draw(ra, dec, mjd, np.full(count, fast), limit, serial, rng)
+        return orbits.draw(ra, dec, mjd, fast=np.full(count, fast), limit=limit, serial=serial, rng=rng)
 
 
 def _truth(
     exposure: Exposure,
     population: Population,
     found: observe.Detections,
-    movers: orbits.Orbits,
     ids: Any,
     names: list[str],
 ) -> pa.Table:
-    """The truth table of a visit."""
+    """Tell what each alert of a visit is."""
     peak = np.full(len(found), np.nan)
     fixed, moving = found.member >= 0, found.asteroid >= 0
     peak[fixed] = population.peak[found.member[fixed]]

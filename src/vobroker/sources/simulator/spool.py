@@ -11,7 +11,7 @@ class Spool:
     """Bytes in an unnamed temporary file, so that the system may page out what is not needed."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="vobroker-simulator-")
+        self._file = tempfile.TemporaryFile(prefix="vobroker-simulator-")  # noqa: SIM115, closed with self
         weakref.finalize(self, self._file.close)
         self._map: mmap.mmap | None = None
         self.size = 0

@@ -47,7 +47,7 @@ class Packets(Sequence[bytes]):
         return self._wrap(self._block(block)[row])
 
     def datums(self) -> Iterator[bytes]:
-        """The alerts as bare Avro datums, without the wire form."""
+        """Yield the alerts as bare Avro datums, without the wire form."""
         for block in range(-(-self._count // BLOCK)):
             yield from self._make(block * BLOCK, min((block + 1) * BLOCK, self._count))
 

@@ -35,5 +35,5 @@ class Container:
         return b"".join((varint(len(datums)), varint(size), *datums, self.sync))
 
     def file(self, datums: Iterable[bytes]) -> bytes:
-        """A whole file with one alert per block."""
+        """Make a whole file with one alert per block."""
         return b"".join((self.header, *(self.block([datum]) for datum in datums)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +36,7 @@ FORMS = {
 
 @dataclass(slots=True)
 class Written:
-    """What was written: alerts, bytes on disk, alerts per kind."""
+    """What was written: alerts, bytes of packets before compression, alerts per kind."""
 
     alerts: int = 0
     bytes: int = 0
@@ -48,9 +50,10 @@ def write(
     *,
     each: Callable[[Visit], object] = lambda visit: None,
 ) -> Written:
-    """Write visits to ``folder``, a folder per night, and ``truth.parquet`` and ``truth.csv`` beside them.
+    """Write visits to ``folder``, a folder or archive per night, and the truth about the objects.
 
-    ``each`` is called after every visit.
+    ``truth.parquet`` and ``truth.csv`` are the table of :func:`truth_of_objects`. ``each`` is called after
+    every visit.
 
     Raises
     ------
@@ -62,28 +65,14 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     done = Written()
     truths: list[pa.Table] = []
-    archive: tuple[str, tarfile.TarFile] | None = None
-    try:
-        for visit in visits:
-            night = f"{visit.night:%Y%m%d}"
-            if form == "tar.gz":
-                name = f"{visit.survey}_{night}.tar.gz"
-                if archive is None or archive[0] != name:
-                    if archive is not None:
-                        archive[1].close()
-                    archive = name, tarfile.open(folder / name, "w:gz", compresslevel=1)
-                _into_tar(archive[1], visit)
-            else:
-                done.bytes += _into_folder(folder / night, visit, form)
-            done.alerts += len(visit.packets)
-            done.kinds.update(visit.truth["kind"].to_pylist())
-            truths.append(visit.truth)
-            each(visit)
-    finally:
-        if archive is not None:
-            archive[1].close()
-    if form == "tar.gz":
-        done.bytes = sum(path.stat().st_size for path in folder.glob("*.tar.gz"))
+    for night, of_night in groupby(visits, key=lambda visit: visit.night):
+        with _night(folder, f"{night:%Y%m%d}", form) as save:
+            for visit in of_night:
+                done.bytes += save(visit)
+                done.alerts += len(visit.packets)
+                done.kinds.update(visit.truth["kind"].to_pylist())
+                truths.append(visit.truth)
+                each(visit)
     if truths:
         table = truth_of_objects(pa.concat_tables(truths))
         pyarrow.parquet.write_table(table, folder / "truth.parquet")
@@ -92,7 +81,7 @@ def write(
 
 
 def truth_of_objects(alerts: pa.Table) -> pa.Table:
-    """What each object is, from the truth of its alerts, in order of first appearance.
+    """Tell what each object is, from the truth of its alerts, in order of first appearance.
 
     Columns ``object_id``, ``kind``, ``ra``, ``dec`` (deg, where it was first seen), ``peak_mag``,
     ``first_visit``, ``first_mjd``, ``alerts``.
@@ -112,39 +101,65 @@ def truth_of_objects(alerts: pa.Table) -> pa.Table:
     return grouped.rename_columns(names)
 
 
-def _packet_names(visit: Visit, suffix: str) -> list[str]:
-    return [f"{alert}{suffix}" for alert in visit.truth["alert_id"].to_pylist()]
+@contextmanager
+def _night(folder: Path, night: str, form: str) -> Iterator[Callable[[Visit], int]]:
+    """Open the place of a night; yields the function that saves a visit there."""
+    if form == "tar.gz":
+        with (
+            (folder / f"{night}.tar.gz").open("wb") as file,
+            # No name and time in the header, so that equal nights give equal files.
+            gzip.GzipFile("", "wb", 1, file, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w|") as archive,
+        ):
+            yield lambda visit: _save_in_archive(archive, visit)
+    else:
+        (folder / night).mkdir(exist_ok=True)
+        yield lambda visit: _SAVE[form](folder / night, visit)
+
+
+def _named(visit: Visit, packets: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Packets with their file names, the alert ids."""
+    return zip((f"{alert}.avro" for alert in visit.truth["alert_id"].to_pylist()), packets, strict=True)
+
+
+def _save_in_archive(archive: tarfile.TarFile, visit: Visit) -> int:
+    total = 0
+    for name, packet in _named(visit, visit.packets):
+        entry = tarfile.TarInfo(name)
+        entry.size = len(packet)
+        archive.addfile(entry, io.BytesIO(packet))
+        total += len(packet)
+    return total
+
+
+def _save_packets(folder: Path, visit: Visit) -> int:
+    if visit.survey == "ztf":
+        raise ValueError("ZTF does not send the Confluent wire format; write container, multi or tar.gz")
+    return sum((folder / name).write_bytes(packet) for name, packet in _named(visit, visit.packets))
+
+
+def _save_containers(folder: Path, visit: Visit) -> int:
+    container = _container(visit)
+    files = (container.file([datum]) for datum in visit.packets.datums())
+    return sum((folder / name).write_bytes(file) for name, file in _named(visit, files))
+
+
+def _save_together(folder: Path, visit: Visit) -> int:
+    container = _container(visit)
+    with (folder / f"{visit.survey}_{visit.visit}.avro").open("wb") as file:
+        total = file.write(container.header)
+        return total + sum(file.write(container.block([datum])) for datum in visit.packets.datums())
 
 
 def _container(visit: Visit) -> Container:
     return Container(schemas.ztf_text() if visit.survey == "ztf" else json.dumps(visit.schema))
 
 
-def _into_folder(folder: Path, visit: Visit, form: str) -> int:
-    if form == "confluent" and visit.survey == "ztf":
-        raise ValueError("ZTF does not send the Confluent wire format; write container, multi or tar.gz")
-    folder.mkdir(parents=True, exist_ok=True)
-    total = 0
-    if form == "multi":
-        container = _container(visit)
-        with (folder / f"{visit.survey}_{visit.visit}.avro").open("wb") as file:
-            total += file.write(container.header)
-            for datum in visit.packets.datums():
-                total += file.write(container.block([datum]))
-        return total
-    plain = form == "confluent" or visit.survey == "ztf"
-    container = _container(visit)
-    packets = visit.packets if plain else (container.file([datum]) for datum in visit.packets.datums())
-    for name, packet in zip(_packet_names(visit, ".avro"), packets, strict=True):
-        total += (folder / name).write_bytes(packet)
-    return total
-
-
-def _into_tar(archive: tarfile.TarFile, visit: Visit) -> None:
-    for name, packet in zip(_packet_names(visit, ".avro"), visit.packets, strict=True):
-        entry = tarfile.TarInfo(name)
-        entry.size = len(packet)
-        archive.addfile(entry, io.BytesIO(packet))
+_SAVE: dict[str, Callable[[Path, Visit], int]] = {
+    "confluent": _save_packets,
+    "container": _save_containers,
+    "multi": _save_together,
+}
 
 
 def as_raw_batches(visits: Iterable[Visit], *, batch: int = 512, position: int = 0) -> Iterator[RawBatch]:

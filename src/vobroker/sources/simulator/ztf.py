@@ -377,13 +377,13 @@ def night_number(exposure: Exposure) -> int:
 
 
 def process_ids(exposure: Exposure, channel: Integers) -> Integers:
-    """Processing id: night number, five digits of the fraction of the day, channel, 15."""
+    """Give processing ids: night number, five digits of the fraction of the day, channel, 15."""
     fraction = int((exposure.start_jd_utc + 0.5) % 1 * 100_000)
     return np.asarray((night_number(exposure) * 100_000 + fraction) * 10_000 + channel * 100 + 15)
 
 
 def _number_within(channel: Integers) -> Integers:
-    """Running number of each row within its readout channel; rows are sorted by channel."""
+    """Count each row within its readout channel; rows are sorted by channel."""
     order = np.arange(len(channel))
     first = np.searchsorted(channel, channel)
     return np.asarray(order - first)
