@@ -84,7 +84,7 @@ def test_the_upper_axis_is_the_date_in_utc(ztf21abiuvdk: LightCurve) -> None:
     # 2021-07-01 00:00 UTC is MJD 59396 and 37 seconds in TAI.
     forward = dates._functions[0]
     assert num2date(forward(59396 + 37 / 86400)).isoformat()[:19] == "2021-07-01T00:00:00"
-    assert "1 Jul" in [label.get_text() for label in dates.get_xticklabels()]
+    assert "01 Jul" in [label.get_text() for label in dates.get_xticklabels()]
 
 
 def test_error_bars_are_the_errors(ztf21abiuvdk: LightCurve) -> None:

@@ -42,15 +42,9 @@ LIMIT_SIGMA = 5
 _POGSON = 2.5 / np.log(10)  # magnitudes per natural logarithm of flux
 _MJD_OF_UNIX_EPOCH = 40587
 _FLUX_UNITS = ((1e6, "mJy"), (1e3, "µJy"), (1.0, "nJy"))
-_DATE_FORMATS = ["%Y", "%b %Y", "%-d %b", "%-d %b %H:%M", "%H:%M", "%H:%M:%S"]
-_FIRST_FORMATS = [
-    "",
-    "%Y",
-    "%-d %b",
-    "%-d %b",
-    "%-d %b %H:%M",
-    "%H:%M",
-]  # at the start of a year, month, day ...
+# Ticks a year, month, day, hour, minute, second apart; and those of them that start the next longer span.
+_DATE_FORMATS = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
+_START_FORMATS = ["", "%b %Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
 _SIZE = (8.0, 4.8)  # inches
 _DPI = 150
 _rendering = threading.Lock()  # rc_context changes settings of the process while a figure is written
@@ -292,11 +286,12 @@ def _dates(axes: Axes) -> SecondaryAxis:
     dates.xaxis.set_major_locator(locator)
     dates.xaxis.set_major_formatter(
         ConciseDateFormatter(  # type: ignore[no-untyped-call]
-            locator, formats=_DATE_FORMATS, zero_formats=_FIRST_FORMATS, show_offset=False
+            locator, formats=_DATE_FORMATS, zero_formats=_START_FORMATS, show_offset=False
         )
     )
-    years = sorted({str(num2date(edge + shift).year) for edge in (low, high)})  # type: ignore[no-untyped-call]
-    dates.set_xlabel(f"{'–'.join(years)} (UTC)")
+    span = "%Y" if high - low > 1 else "%Y-%m-%d"
+    days = [num2date(edge + shift) for edge in (low, high)]  # type: ignore[no-untyped-call]
+    dates.set_xlabel(f"{' – '.join(sorted({f'{day:{span}}' for day in days}))} (UTC)")
     return dates
 
 

@@ -8,6 +8,7 @@ BINARY2 (section 5.3, 5.4); neither needs the "magic" null values that section 4
 from __future__ import annotations
 
 import base64
+import math
 import re
 from xml.sax.saxutils import escape, quoteattr
 
@@ -147,7 +148,8 @@ def _bytes(column: pa.Array) -> Cells:
             column.fill_null(False).to_numpy(zero_copy_only=False).astype(int)
         ]
     else:
-        values = column.fill_null(0).to_numpy(zero_copy_only=False)
+        nothing = math.nan if pa.types.is_floating(kind) else 0
+        values = column.fill_null(nothing).to_numpy(zero_copy_only=False)
         values = values.astype(values.dtype.newbyteorder(">"))
     return values.view(np.uint8), np.full(len(values), values.itemsize)
 
