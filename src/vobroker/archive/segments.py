@@ -8,6 +8,7 @@ row points to counts. Bytes after the last committed frame are left over from a 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ import zstandard
 
 from vobroker.archive.errors import ArchiveError
 
-LEVEL = -1
+LEVEL = -3
 """Compression level; measured on real packets, see ``docs/archive.md``."""
 
 SEGMENT_SIZE = 1 << 30
@@ -24,6 +25,8 @@ SEGMENT_SIZE = 1 << 30
 
 MAX_PACKET = 1 << 30
 """No frame is inflated beyond this many bytes."""
+
+_of_thread = threading.local()  # a compressor serves one thread at a time
 
 
 class Segments:
@@ -123,7 +126,10 @@ class Segments:
 
 
 def _compress(packet: memoryview) -> bytes:
-    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(packet)
+    if not hasattr(_of_thread, "compressor"):
+        _of_thread.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+    frame: bytes = _of_thread.compressor.compress(packet)
+    return frame
 
 
 def _sync_folder(folder: Path) -> None:

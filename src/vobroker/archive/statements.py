@@ -80,28 +80,21 @@ ADD_OBJECTS = """
     WHEN NOT MATCHED THEN INSERT BY NAME
 """
 
-# A survey that numbers no limits has them told apart by time and band.
-_MEASURED = """
-    survey, object_id, kind, measurement_id,
-    CASE WHEN measurement_id IS NULL THEN mjd END AS unnumbered_mjd,
-    CASE WHEN measurement_id IS NULL THEN band END AS unnumbered_band
+# A survey that does not number its limits has them told apart by their time, here to a millisecond.
+_KEY = "object_id, kind, coalesce(measurement_id, -CAST(mjd * 1e8 AS BIGINT)) AS key"
+
+# The table is searched only for objects that it has: most of it is then passed over unread.
+NEW_MEASUREMENTS = f"""
+    WITH new AS (SELECT "number", {_KEY} FROM incoming WHERE object_id IS NOT NULL),
+    old AS (
+        SELECT {_KEY} FROM measurement WHERE survey = $1 AND object_id IN (
+            SELECT object_id FROM object SEMI JOIN alerts USING (survey, object_id))
+    )
+    SELECT min("number") AS "number" FROM new ANTI JOIN old USING (object_id, kind, key)
+    GROUP BY object_id, kind, key ORDER BY ALL
 """
 
-ADD_MEASUREMENTS = f"""
-    WITH keys AS (SELECT {_MEASURED}, "number" FROM incoming),
-    fresh AS (
-        SELECT min("number") AS "number" FROM keys AS new WHERE NOT EXISTS (
-            FROM (SELECT {_MEASURED} FROM measurement) AS old
-            WHERE old.survey IS NOT DISTINCT FROM new.survey
-              AND old.object_id IS NOT DISTINCT FROM new.object_id
-              AND old.kind = new.kind
-              AND old.measurement_id IS NOT DISTINCT FROM new.measurement_id
-              AND old.unnumbered_mjd IS NOT DISTINCT FROM new.unnumbered_mjd
-              AND old.unnumbered_band IS NOT DISTINCT FROM new.unnumbered_band
-        ) GROUP BY survey, object_id, kind, measurement_id, unnumbered_mjd, unnumbered_band
-    )
-    INSERT INTO measurement SELECT {_names(MEASUREMENT)} FROM incoming SEMI JOIN fresh USING ("number")
-"""
+ADD_MEASUREMENTS = f"INSERT INTO measurement SELECT {_names(MEASUREMENT)} FROM incoming"
 
 COUNT_MATCHES = """
     INSERT INTO filter_ledger_entry

@@ -184,13 +184,23 @@ class Transaction:
             payload = payload.append_column(name, pa.array(values, pa.int64()))
         self._do(statements.ADD_PAYLOADS, stored=payload)
         self._do(statements.ADD_ALERTS, alerts=fresh.alert)
-        self._do(statements.ADD_OBJECTS, alerts=fresh.alert)
         native = fresh.native()
         tables.grow_native(self._db, fresh.survey, tables.table_of(native.schema, fresh.survey))
         self._do(statements.add_native(fresh.survey), native=native)
-        measured = fresh.measurements()
-        number = pa.array(np.arange(len(measured)))
-        self._do(statements.ADD_MEASUREMENTS, incoming=measured.append_column("number", number))
+        self._store_measurements(fresh)
+        self._do(statements.ADD_OBJECTS, alerts=fresh.alert)
+
+    def _store_measurements(self, fresh: AlertBatch) -> None:
+        """Store what is new in the histories: most of each is known from the object's earlier alerts."""
+        measured = _encoded(pa.Table.from_batches([fresh.measurements()]))
+        keys = measured.select(["object_id", "kind", "measurement_id", "mjd"])
+        keys = keys.append_column("number", pa.array(np.arange(len(keys))))
+        new = self._ask(statements.NEW_MEASUREMENTS, [fresh.survey], incoming=keys, alerts=fresh.alert)[
+            "number"
+        ]
+        if len(new) < len(measured):
+            measured = measured.take(new)
+        self._do(statements.ADD_MEASUREMENTS, incoming=measured)
 
     def _file_conflicts(
         self, batch: AlertBatch, rows: pa.Table, packets: Sequence[memoryview]
@@ -234,9 +244,11 @@ class Transaction:
         self._do(statements.COUNT_DEAD_LETTERS, letters=table)
         self._do(statements.ADD_DEAD_LETTERS, letters=table)
 
-    def _ask(self, sql: str, **inputs: pa.Table) -> pa.Table:
+    def _ask(
+        self, sql: str, parameters: Sequence[object] = (), **inputs: pa.Table | pa.RecordBatch
+    ) -> pa.Table:
         with self._lent(inputs):
-            return self._db.sql(sql).to_arrow_table()
+            return self._db.sql(sql, params=list(parameters)).to_arrow_table()
 
     def _do(self, sql: str, parameters: Sequence[object] = (), **inputs: pa.Table | pa.RecordBatch) -> None:
         with self._lent(inputs):
@@ -250,6 +262,14 @@ class Transaction:
         yield
         for name in inputs:
             self._db.unregister(name)
+
+
+def _encoded(table: pa.Table) -> pa.Table:
+    """Give text columns as dictionaries: the few values that recur are then hashed and copied once."""
+    for number, field in enumerate(table.schema):
+        if field.type == pa.string():
+            table = table.set_column(number, field.name, table[field.name].dictionary_encode())
+    return table
 
 
 def _now() -> datetime:
