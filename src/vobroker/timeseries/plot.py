@@ -118,8 +118,9 @@ def figure(light_curve: LightCurve, *, flux: bool = False, dark: bool = False) -
     for band in light_curve.bands:
         rows = light_curve.points.filter(pc.equal(light_curve.points["band"], band))
         points = _as_flux(rows, scale) if flux else _as_magnitude(rows)
-        _draw(axes, points, style.colour(band), MARKERS.get(band, OTHER_MARKER), style)
-        names.append(_sample(style.colour(band), style.ink, MARKERS.get(band, OTHER_MARKER), band))
+        colour, marker = style.colour(band), MARKERS.get(band, OTHER_MARKER)
+        _draw(axes, points, colour, marker, style)
+        names.append(_sample(colour, style.ink, marker, band))
         shown.append(points)
     _axes(axes, light_curve, style)
     if flux:
@@ -128,10 +129,8 @@ def figure(light_curve: LightCurve, *, flux: bool = False, dark: bool = False) -
     else:
         axes.set_ylabel("AB magnitude of the difference")
         axes.invert_yaxis()
-    names += _explanations(shown, style, flux=flux)
-    if names:
-        legend = drawn.legend(handles=names, loc="outside right upper", frameon=False, labelcolor=style.ink)
-        legend.set_in_layout(True)
+    names += _explanations(shown, style)
+    drawn.legend(handles=names, loc="outside right upper", frameon=False, labelcolor=style.ink)
     return drawn
 
 
@@ -207,26 +206,13 @@ def _draw(axes: Axes, points: _Points, colour: str, marker: str, style: Style) -
 
 
 def _limit(colour: str) -> dict[str, Any]:
-    return {
-        "linestyle": "",
-        "marker": "v",
-        "color": colour,
-        "markersize": 5,
-        "markerfacecolor": "none",
-        "alpha": 0.8,
-        "zorder": 1,
-    }
+    mark: dict[str, Any] = {"linestyle": "", "marker": "v", "markersize": 5, "markerfacecolor": "none"}
+    return mark | {"color": colour, "alpha": 0.8, "zorder": 1}
 
 
 def _minus(style: Style) -> dict[str, Any]:
-    return {
-        "linestyle": "",
-        "marker": "_",
-        "color": style.ink,
-        "markersize": 9,
-        "markeredgewidth": 1.2,
-        "zorder": 4,
-    }
+    mark: dict[str, Any] = {"linestyle": "", "marker": "_", "markersize": 9, "markeredgewidth": 1.2}
+    return mark | {"color": style.ink, "zorder": 4}
 
 
 def _sample(colour: str, edge: str, marker: str, label: str) -> Line2D:
@@ -237,7 +223,7 @@ def _sample(colour: str, edge: str, marker: str, label: str) -> Line2D:
     return entry
 
 
-def _explanations(shown: list[_Points], style: Style, *, flux: bool) -> list[Line2D]:
+def _explanations(shown: list[_Points], style: Style) -> list[Line2D]:
     """Legend entries for the kinds of points that are there."""
     entries = []
     if any((points.forced & ~points.limit).any() for points in shown):
@@ -253,8 +239,10 @@ def _explanations(shown: list[_Points], style: Style, *, flux: bool) -> list[Lin
 def _axes(axes: Axes, light_curve: LightCurve, style: Style) -> None:
     """Title, MJD below, calendar date above."""
     where = "" if np.isnan(light_curve.ra) else f"   {light_curve.ra:.5f}° {light_curve.dec:+.5f}° ICRS"
-    axes.set_title(light_curve.object_id, loc="left", color=style.ink, fontweight="bold", fontsize=12)
-    axes.set_title(f"{light_curve.survey.upper()}{where}", loc="right", color=style.ink, fontsize=9)
+    # Names are names: a dollar sign in one starts no formula.
+    named: dict[str, Any] = {"color": style.ink, "parse_math": False}
+    axes.set_title(light_curve.object_id, loc="left", fontweight="bold", fontsize=12, **named)
+    axes.set_title(f"{light_curve.survey.upper()}{where}", loc="right", fontsize=9, **named)
     axes.set_xlabel("MJD (TAI)")
     axes.margins(0.04, 0.08)
     low, high = axes.get_xlim()
