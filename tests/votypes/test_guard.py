@@ -71,5 +71,11 @@ def test_what_is_no_xml_is_refused_with_the_line(document: bytes) -> None:
         check(document)
 
 
+@pytest.mark.parametrize("encoding", ["ebcdic", "gb18030"])
+def test_an_encoding_that_the_parser_lacks_is_named(encoding: str) -> None:
+    with pytest.raises(VOTableError, match="an encoding that cannot be read"):
+        check(f'<?xml version="1.0" encoding="{encoding}"?><VOTABLE/>'.encode())
+
+
 def test_an_ordinary_document_passes() -> None:
     check(HEAD + b'<TABLE nrows="1"><FIELD name="a" datatype="char" arraysize="*"/></TABLE>' + FEET)

@@ -129,7 +129,7 @@ def _conform(points: pa.Table) -> pa.Table:
             raise ValueError(f"the light curve has no column {field.name}")
         try:
             columns.append(points[field.name].cast(field.type))
-        except pa.ArrowInvalid as error:
+        except pa.ArrowException as error:
             raise ValueError(
                 f"column {field.name} of the light curve is not {field.type}: {error}"
             ) from error

@@ -16,7 +16,7 @@ MAX_ELEMENTS = 2**27
 """Most array elements (characters, mostly) that fixed-size fields may need over all rows."""
 
 
-class VOTableError(ValueError):
+class VOTableError(Exception):
     """A VOTable that cannot be read, with the reason in one sentence."""
 
 
@@ -74,3 +74,5 @@ def check(document: bytes, *, max_bytes: int = MAX_BYTES) -> None:
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
         raise VOTableError(f"the VOTable is not well-formed XML: {reason}, line {error.lineno}") from error
+    except (LookupError, ValueError) as error:
+        raise VOTableError(f"the VOTable is in an encoding that cannot be read: {error}") from error

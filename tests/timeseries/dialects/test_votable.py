@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -198,3 +199,20 @@ def test_what_is_no_light_curve_is_refused_with_the_reason(
 def test_a_document_over_the_limit_is_refused(ztf21abiuvdk: LightCurve) -> None:
     with pytest.raises(VOTableError, match="the limit is 1000"):
         votable.read(votable.write(ztf21abiuvdk), max_bytes=1000)
+
+
+@binary
+@given(
+    damage=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=3)), min_size=1, max_size=4
+    )
+)
+def test_a_damaged_document_is_read_or_refused(
+    ztf21abiuvdk: LightCurve, damage: list[tuple[float, bytes]], binary: bool
+) -> None:
+    document = votable.write(ztf21abiuvdk, binary=binary)
+    for where, what in damage:
+        place = int(where * len(document))
+        document = document[:place] + what + document[place + 1 :]
+    with suppress(VOTableError):
+        assert votable.read(document).points.schema.equals(POINTS)

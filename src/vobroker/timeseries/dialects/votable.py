@@ -8,6 +8,7 @@ each band a GROUP with the utypes of PhotDM 1.1.
 from __future__ import annotations
 
 import io
+import struct
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -37,6 +38,8 @@ _DEC = Column("object_dec", "DOUBLE", "deg", "pos.eq.dec;meta.main", "Declinatio
 _OBJECT_PARAMS = (_SURVEY, _OBJECT, _RA, _DEC)
 _SAME_IN_ALL_ROWS = (_SURVEY.name, _OBJECT.name)
 _COLUMNS = tuple(column for column in MEASUREMENT if column.name not in _SAME_IN_ALL_ROWS)
+
+_WHAT_IT_IS = "Measurements of one object, by time. Fluxes and magnitudes are of difference images."
 
 _BAND_NAME = Column("bandName", "VARCHAR", "", "instr.bandpass", "", "photDM:PhotometryFilter.bandName")
 _FILTER = Column(
@@ -75,11 +78,7 @@ def write(light_curve: LightCurve, *, binary: bool = False) -> bytes:
     table = element(
         "TABLE",
         {"name": "light_curve", "nrows": str(rows.num_rows)},
-        element(
-            "DESCRIPTION",
-            {},
-            "Measurements of one object, by time. Fluxes and magnitudes are of difference images.",
-        ),
+        element("DESCRIPTION", {}, _WHAT_IT_IS),
         "\n",
         *(f"{_calibration(light_curve.survey, band)}\n" for band in light_curve.bands),
         *(f"{line}\n" for line in _object(light_curve)),
@@ -119,7 +118,7 @@ def read(document: bytes, *, max_bytes: int = MAX_BYTES) -> LightCurve:
         # Anything milder turns numbers that cannot be read into nulls.
         parsed = astropy_votable.parse(io.BytesIO(document), verify="exception")
         table = parsed.get_first_table()
-    except (ValueError, TypeError, LookupError, VOWarning) as error:
+    except (ValueError, TypeError, LookupError, EOFError, struct.error, VOWarning) as error:
         raise VOTableError(f"the VOTable cannot be read: {error}") from error
     fields = {one.name: one for one in table.fields}
     params = {one.name: one.value for one in table.params}
@@ -129,12 +128,12 @@ def read(document: bytes, *, max_bytes: int = MAX_BYTES) -> LightCurve:
         raise VOTableError(f"the VOTable is not a light curve: it has no {', '.join(missing)}")
     _check_time(fields["mjd"].ref, {system.ID: system for system in parsed.iter_timesys()})
     survey, object_id, ra, dec = (params[column.name] for column in _OBJECT_PARAMS)
-    columns = {column.name: pa.array(_cells(table.array[fields[column.name].ID])) for column in _COLUMNS}
-    for name, value in ((_SURVEY.name, survey), (_OBJECT.name, object_id)):
-        columns[name] = pa.repeat(str(value), len(table.array))
     try:
+        columns = {column.name: pa.array(_cells(table.array[fields[column.name].ID])) for column in _COLUMNS}
+        for name, value in ((_SURVEY.name, survey), (_OBJECT.name, object_id)):
+            columns[name] = pa.repeat(str(value), len(table.array))
         return LightCurve(str(survey), str(object_id), float(ra), float(dec), pa.table(columns))
-    except ValueError as error:
+    except (ValueError, TypeError, pa.ArrowException) as error:
         raise VOTableError(f"the VOTable is not a light curve: {error}") from error
 
 
