@@ -220,8 +220,7 @@ def ztf(
     scale = np.float32(10 ** (0.4 * (zero_point - 31.4)))
 
     def counts(image: NDArray[np.float32], level: float) -> NDArray[Any]:
-        # The detector counts whole electrons; a 256th of a DN is finer, and packs as real ones do.
-        return np.ascontiguousarray(np.round((image * scale + np.float32(level)) * 256) / 256, ">f4")
+        return np.ascontiguousarray(image * scale + np.float32(level), ">f4")
 
     def make(begin: int, end: int) -> list[bytes]:
         images = render(begin, end)

@@ -31,7 +31,7 @@ class Rows:
     @property
     def starts(self) -> NDArray[np.int64]:
         """First byte of each row."""
-        return np.concatenate(([0], self.ends[:-1])).astype(np.int64)
+        return np.concatenate(([0], self.ends))[:-1].astype(np.int64)
 
     def split(self) -> list[bytes]:
         """Return the rows as separate byte strings."""

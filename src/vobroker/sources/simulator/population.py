@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 Parameters = dict[str, Array]
 
 _WAVES = 40
+_COVERED = 0.85  # part of a field that falls on detectors
 
 # AB colours (band - r): an old galaxy, an F star, an M dwarf and a quasar.
 _GALAXY = {"u": 2.0, "g": 0.75, "r": 0.0, "i": -0.35, "z": -0.55, "y": -0.7}
@@ -212,7 +213,7 @@ def _agn(p: Parameters, mjd: float, band: str, static: Array) -> Array:
     """
     walk = (p["height"] * np.cos(p["rate"] * mjd + p["wave"])).sum(axis=1)
     change = _AGN_AMPLITUDE[band] * p["sigma"] * (walk - p["offset"])
-    return static * (10 ** (-0.4 * np.clip(change, -1.5, 1.5)) - 1.0)
+    return np.asarray(static * (10 ** (-0.4 * np.clip(change, -1.5, 1.5)) - 1.0))
 
 
 # Outbursts -------------------------------------------------------------------------------------
@@ -336,7 +337,7 @@ def populate(
     """
     begin, end = span
     window = Window(begin, end, survey.bright, survey.depth["r"], field)
-    counts = [max(1, round(kind.share * alerts / kind.duty(window))) for kind in KINDS]
+    counts = [max(1, round(kind.share * alerts / kind.duty(window) / _COVERED)) for kind in KINDS]
     total = sum(counts)
     side = survey.radius * (0.92 if survey.name == "lsst" else 1.0)
     if survey.name == "lsst":  # a round camera

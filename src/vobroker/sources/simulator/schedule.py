@@ -152,7 +152,7 @@ def exposures(
             field,
             night=night,
             sequence=_FIRST_SEQUENCE + i,
-            start=starts[i],
+            start=float(starts[i]),
             band=band,
             conditions=conditions[i],
         )
@@ -185,7 +185,7 @@ def past_exposures(survey: Survey, field: Field, first: date, nights: int, seed:
                 field,
                 night=night,
                 sequence=_FIRST_SEQUENCE + field.index * count + i,
-                start=starts[i],
+                start=float(starts[i]),
                 band=band,
                 conditions=conditions[i],
             )

@@ -23,8 +23,10 @@ class Spool:
         self.size += len(data)
         return at
 
-    def view(self) -> mmap.mmap:
+    def view(self) -> mmap.mmap | bytes:
         """Everything kept so far; slices of it are bytes."""
+        if self.size == 0:  # which cannot be mapped
+            return b""
         if self._map is None or len(self._map) < self.size:
             self._file.flush()
             self._map = mmap.mmap(self._file.fileno(), self.size, access=mmap.ACCESS_READ)

@@ -169,9 +169,10 @@ class Ztf:
         self.candidates.add(exposure.mjd, rows, np.concatenate([row_of, len(ids) + channels]))
 
         objects = np.flatnonzero(measured.place.covered)
-        forced = self._forced.encode(self._forced_columns(exposure, measured, objects), len(objects))
+        count = len(objects) + _CHANNELS
+        forced = self._forced.encode(self._forced_columns(exposure, measured, objects), count)
         row_of = np.full(len(self._population) + _CHANNELS, -1)
-        row_of[objects] = np.arange(len(objects))
+        row_of[np.append(objects, len(self._population) + channels)] = np.arange(count)
         self.forced.add(exposure.mjd, forced, row_of)
 
     def _exposure_columns(self, exposure: Exposure, channel: Integers) -> dict[str, Any]:
@@ -309,14 +310,19 @@ class Ztf:
         return np.asarray(self._field.number * 1_000_000 + 120_000 + fid * 100 + channel)
 
     def _forced_columns(self, exposure: Exposure, measured: Photometry, objects: Integers) -> dict[str, Any]:
+        """Measure at the places of objects, and on empty sky in each readout channel."""
         rng = np.random.default_rng([self._seed, 31, exposure.key, exposure.field])
-        channel = measured.place.detector[objects]
+        population, n = self._population, len(objects)
+        channel = np.append(measured.place.detector[objects], np.arange(_CHANNELS))
         counts = 10 ** (0.4 * (_ZERO_POINT[exposure.band] - 31.4))
-        error = measured.error[objects]
-        flux = measured.flux[objects] + 0.08 * error * rng.standard_normal(len(objects))
-        population = self._population
-        distance = np.hypot(population.host_east[objects], population.host_north[objects])
+        sky = observe.noise(exposure, np.zeros(_CHANNELS))
+        normal = rng.standard_normal(n + _CHANNELS)
+        error = np.append(measured.error[objects], sky)
+        flux = np.append(measured.flux[objects] + 0.08 * error[:n] * normal[:n], sky * normal[n:])
+        distance = np.hypot(population.host_east[objects], population.host_north[objects]) + 0.1
         reference = 31.4 - 2.5 * np.log10(population.static[exposure.band][objects])
+        nothing = np.full(_CHANNELS, np.nan)
+        here = np.ones(_CHANNELS)
         return {
             **self._exposure_columns(exposure, channel),
             "pid": process_ids(exposure, channel),
@@ -330,13 +336,13 @@ class Ztf:
             "forcediffimflux": flux * counts,
             "forcediffimfluxunc": error * counts,
             "procstatus": "0",
-            "distnr": (distance + 0.1) / exposure.survey.pixel,
-            "ranr": population.ra[objects],
-            "decnr": population.dec[objects],
-            "magnr": reference,
-            "sigmagnr": 0.02,
-            "chinr": 1.0,
-            "sharpnr": 0.0,
+            "distnr": np.append(distance / exposure.survey.pixel, nothing),
+            "ranr": np.append(population.ra[objects], exposure.ra * here),
+            "decnr": np.append(population.dec[objects], exposure.dec * here),
+            "magnr": np.append(reference, nothing),
+            "sigmagnr": np.append(np.full(n, 0.02), nothing),
+            "chinr": np.append(np.full(n, 1.0), nothing),
+            "sharpnr": np.append(np.full(n, 0.0), nothing),
         }
 
     def _solar_system(self, exposure: Exposure, d: Detections, movers: orbits.Orbits) -> dict[str, Any]:
