@@ -35,11 +35,11 @@ def ztf_point(candidate: dict[str, Any], object_id: str) -> dict[str, Any]:
         "survey": "ztf",
         "object_id": object_id,
         "kind": "limit" if candidate["candid"] is None else "detection",
-        "measurement_id": candidate["candid"],
+        "measurement_id": candidate["candid"] or candidate["pid"],
         "mjd": start.tai.mjd + EXPOSURE / 2 / 86400,
         "band": ZTF_BANDS[candidate["fid"]],
         "limiting_mag": candidate["diffmaglim"],
-        "visit": candidate["pid"],
+        "visit": candidate["pid"] // 10000,  # without readout channel and version
     }
     if candidate["candid"] is None:
         return point

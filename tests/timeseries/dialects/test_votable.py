@@ -56,7 +56,7 @@ def test_astropy_gives_quantities_and_nulls(ztf21abiuvdk: LightCurve, binary: bo
     limit = table["kind"] == "limit"
     assert limit.sum() == 16
     assert table["flux"].mask.tolist() == limit.tolist()
-    assert table["measurement_id"].mask.tolist() == limit.tolist()
+    assert table["ra"].mask.tolist() == limit.tolist()
     assert table["measurement_id"][~limit][0] == 1642404680815015001
     detections = table[~limit]
     magnitude = detections["flux"].unmasked.to_value(u.ABmag)
