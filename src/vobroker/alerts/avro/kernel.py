@@ -41,7 +41,7 @@ _DEPTH = 32
 def _load(bits: int, result: types.Type) -> Any:
     """Make a load of ``bits`` from any address: numba's own arrays only read aligned items."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def load(typing_context: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             pointer = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
@@ -55,7 +55,7 @@ def _load(bits: int, result: types.Type) -> Any:
 def _store(bits: int, value_type: types.Type) -> Any:
     """Make a store of ``bits`` to any address."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def store(typing_context: Any, address: Any, value: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             pointer = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
@@ -71,7 +71,7 @@ load8, load32, load64 = _load(8, types.uint8), _load(32, types.uint32), _load(64
 store8, store32, store64 = _store(8, types.uint8), _store(32, types.uint32), _store(64, types.uint64)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def varint(pos: Any, end: Any) -> Any:
     """Read a zig-zag integer; gives it and the next address, which is minus the status on failure."""
     # Nearly all lengths and counts take one byte.
@@ -83,7 +83,7 @@ def varint(pos: Any, end: Any) -> Any:
     return _long(pos, end)
 
 
-@njit  # type: ignore[untyped-decorator]
+@njit
 def _long(pos: Any, end: Any) -> Any:
     value = np.uint64(0)
     shift = np.uint64(0)
@@ -98,17 +98,26 @@ def _long(pos: Any, end: Any) -> Any:
     return 0, -BAD_VARINT
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def mark(bits: Any, row: Any) -> None:
     """Set the bit of a row."""
     at = bits + (row >> 3)
     store8(at, np.uint8(load8(at) | np.uint8(1 << (row & 7))))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def walk(
-    code: Any, starts: Any, ends: Any, data: Any, valid: Any, table: Any, width: Any, offsets: Any,
-    room: Any, status: Any, where: Any,
+    code: Any,
+    starts: Any,
+    ends: Any,
+    data: Any,
+    valid: Any,
+    table: Any,
+    width: Any,
+    offsets: Any,
+    room: Any,
+    status: Any,
+    where: Any,
 ) -> None:
     """Walk datums one after the other and write the columns of a program.
 
@@ -241,12 +250,16 @@ def walk(
                     err = TRUNCATED
                     break
                 store64(data[a] + 8 * row, load64(pos))
+                if valid[a]:
+                    mark(valid[a], row)
                 pos += 8
             elif op == F4:
                 if pos + 4 > end:
                     err = TRUNCATED
                     break
                 store32(data[a] + 4 * row, load32(pos))
+                if valid[a]:
+                    mark(valid[a], row)
                 pos += 4
             elif op == LONG or op == INT:
                 v, pos = varint(pos, end)
@@ -257,6 +270,8 @@ def walk(
                     store64(data[a] + 8 * row, np.uint64(v))
                 else:
                     store32(data[a] + 4 * row, np.uint32(v))
+                if valid[a]:
+                    mark(valid[a], row)
             elif op == STR or op == NSTR:
                 if op == NSTR:
                     if pos >= end:
@@ -269,7 +284,6 @@ def walk(
                     elif x != 2 - b:
                         err = BAD_BRANCH
                         break
-                    mark(valid[a], row)
                 v, pos = varint(pos, end)
                 if pos < 0:
                     err = -pos
@@ -282,6 +296,8 @@ def walk(
                     break
                 store64(data[a] + 16 * row, np.uint64(pos))
                 store64(data[a] + 16 * row + 8, np.uint64(v))
+                if valid[a]:
+                    mark(valid[a], row)
                 pos += v
             elif op == BOOL:
                 if pos >= end:
@@ -293,6 +309,8 @@ def walk(
                     break
                 if v:
                     mark(data[a], row)
+                if valid[a]:
+                    mark(valid[a], row)
                 pos += 1
             elif op == LOOP:
                 t = inner[sp]
@@ -432,7 +450,8 @@ def walk(
             elif op == JUMP:
                 pc = a
             elif op == END:
-                if pos != end: err = LEFTOVER
+                if pos != end:
+                    err = LEFTOVER
                 break
             else:  # STOP
                 break
@@ -446,7 +465,7 @@ def walk(
         where[d] = pos - starts[d]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _forget(t: Any, first: Any, last: Any, data: Any, valid: Any, table: Any, width: Any) -> None:
     """Clear the bits that a failed datum has set, since the next datum writes to the same rows."""
     for column in range(table.shape[0]):
@@ -462,7 +481,7 @@ def _forget(t: Any, first: Any, last: Any, data: Any, valid: Any, table: Any, wi
                 store8(at, np.uint8(load8(at) & keep))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def gather(places: Any, offsets: Any, out: Any) -> bool:
     """Copy strings together: ``places`` (address, length) of shape (n, 2) to ``out`` at ``offsets``.
 
@@ -480,4 +499,4 @@ def gather(places: Any, offsets: Any, out: Any) -> bool:
             out[at] = value
             at += 1
         offsets[row + 1] = at
-    return seen < 128
+    return bool(seen < 128)

@@ -28,10 +28,26 @@ Path = tuple[str, ...]
 WIDTH = {"boolean": 0, "int": 4, "float": 4, "enum": 4, "long": 8, "double": 8, "string": 16, "bytes": 16}
 """Bytes a value takes in its column buffer; booleans are bits, strings a place and a length."""
 
-_STORE = {"float": k.F4, "double": k.F8, "int": k.INT, "enum": k.INT, "long": k.LONG, "boolean": k.BOOL,
-          "string": k.STR, "bytes": k.STR}
-_STORE_OPTIONAL = {"float": k.NF4, "double": k.NF8, "int": k.NINT, "enum": k.NINT, "long": k.NLONG,
-                   "boolean": k.NBOOL, "string": k.NSTR, "bytes": k.NSTR}
+_STORE = {
+    "float": k.F4,
+    "double": k.F8,
+    "int": k.INT,
+    "enum": k.INT,
+    "long": k.LONG,
+    "boolean": k.BOOL,
+    "string": k.STR,
+    "bytes": k.STR,
+}
+_STORE_OPTIONAL = {
+    "float": k.NF4,
+    "double": k.NF8,
+    "int": k.NINT,
+    "enum": k.NINT,
+    "long": k.NLONG,
+    "boolean": k.NBOOL,
+    "string": k.NSTR,
+    "bytes": k.NSTR,
+}
 _SIZE = {"null": 0, "boolean": 1, "float": 4, "double": 8}
 _RUNS = frozenset({k.NF4, k.NF8, k.NINT, k.NLONG, k.NBOOL})
 

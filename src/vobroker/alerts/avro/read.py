@@ -11,7 +11,13 @@ import pyarrow as pa
 from vobroker.alerts.avro import kernel
 from vobroker.alerts.avro.program import WIDTH, Output, Path, Program
 
-_ARROW = {"int": pa.int32(), "long": pa.int64(), "float": pa.float32(), "double": pa.float64(), "boolean": pa.bool_()}
+_ARROW = {
+    "int": pa.int32(),
+    "long": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+}
 _TIMESTAMP = {"timestamp-millis": pa.timestamp("ms"), "timestamp-micros": pa.timestamp("us")}
 
 
@@ -40,7 +46,7 @@ class Datums:
         return memoryview(self.packets[row])[self.starts[row] : self.ends[row]]
 
     def take(self, rows: npt.NDArray[np.int64]) -> Datums:
-        """Some of the datums."""
+        """Give some of the datums."""
         return Datums(
             [self.packets[row] for row in rows],
             [self.starts[row] for row in rows],
@@ -112,9 +118,7 @@ def read(program: Program, datums: Datums) -> Columns:
         where,
     )
     columns: dict[Path, pa.Array] = {}
-    items = {
-        path: Items({}, offsets[number]) for number, path in enumerate(program.tables) if number
-    }
+    items = {path: Items({}, offsets[number]) for number, path in enumerate(program.tables) if number}
     failed = np.flatnonzero(status)
     for output, buffer, bit in zip(program.outputs, values, bits, strict=True):
         rows = count if output.table == 0 else int(offsets[output.table, -1])
@@ -176,5 +180,7 @@ def _readable(array: pa.StringArray) -> pa.StringArray:
         array.validate(full=True)
     except pa.ArrowInvalid:
         raw = array.cast(pa.binary()).to_pylist()
-        return pa.array([None if text is None else text.decode("utf-8", "replace") for text in raw], pa.string())
+        return pa.array(
+            [None if text is None else text.decode("utf-8", "replace") for text in raw], pa.string()
+        )
     return array

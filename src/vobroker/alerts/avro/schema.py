@@ -143,7 +143,9 @@ def _reference(name: str, namespace: str, named: dict[str, Node | None]) -> Node
     raise SchemaError(f"unknown type '{name[:80]}'")
 
 
-def _named(schema: dict[str, Any], kind: str, namespace: str, named: dict[str, Node | None], depth: int) -> Node:
+def _named(
+    schema: dict[str, Any], kind: str, namespace: str, named: dict[str, Node | None], depth: int
+) -> Node:
     name = str(schema.get("name", ""))
     if not name:
         raise SchemaError(f"a {kind} has no name")
@@ -181,8 +183,9 @@ def _fields(
             raise SchemaError(f"record '{record}' has the field '{name}' twice")
         node = _node(field.get("type"), namespace, named, depth + 1)
         if "default" in field and not _fits(field["default"], node):
+            default = str(field["default"])[:40]
             raise SchemaError(
-                f"field '{name}' of record '{record}': the default {str(field['default'])[:40]} is not of its type"
+                f"field '{name}' of record '{record}': the default {default} is not of its type"
             )
         found[name] = Field(name, node, str(field.get("doc") or ""))
     return tuple(found.values())

@@ -1,1 +1,107 @@
-"""One file per survey: names and units mapped to the common columns."""
+"""One file per survey: names and units mapped to the common columns.
+
+To add a survey, write its file and name it in :data:`SURVEYS`; ``docs/new-survey.md`` goes through it.
+"""
+
+from __future__ import annotations
+
+from vobroker.alerts.avro.program import leaves
+from vobroker.alerts.avro.schema import Array, Enum, Node, Primitive, Record, Union
+from vobroker.alerts.schemas import PacketSchema
+from vobroker.alerts.surveys import lsst, ztf
+from vobroker.alerts.surveys.survey import Survey, path
+from vobroker.votypes.columns import Column, Table
+
+SURVEYS: tuple[Survey, ...] = (lsst.SURVEY, ztf.SURVEY)
+
+_TYPES = {
+    "boolean": "BOOLEAN",
+    "int": "INTEGER",
+    "long": "BIGINT",
+    "float": "REAL",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "timestamp-millis": "TIMESTAMP",
+    "timestamp-micros": "TIMESTAMP",
+}
+
+
+def survey_of(schema: PacketSchema) -> Survey | None:
+    """Give the survey whose packets have this schema, or None."""
+    return next((survey for survey in SURVEYS if survey.record.fullmatch(schema.name)), None)
+
+
+def missing_fields(survey: Survey, schema: PacketSchema) -> list[str]:
+    """Give the fields that the survey's mapping cannot do without and the schema does not have."""
+    return [
+        " or ".join(survey.fields[name])
+        for name in survey.required
+        if not any(has(schema.root, path(spelling)) for spelling in survey.fields[name])
+    ]
+
+
+def has(node: Node, at: tuple[str, ...]) -> bool:
+    """Whether a schema has a field at a path, through unions with null and arrays."""
+    if isinstance(node, Union):
+        return node.optional is not None and has(node.optional, at)
+    if not at:
+        return True
+    if isinstance(node, Array):
+        return has(node.items, at)
+    if isinstance(node, Record):
+        field = node.field(at[0])
+        return field is not None and has(field.type, at[1:])
+    return False
+
+
+def native_names(survey: Survey, schema: PacketSchema) -> dict[str, tuple[str, ...]]:
+    """Give the native columns and the path of each: every scalar field that is not image bytes.
+
+    Fields of the triggering detection and of the packet itself keep their names; those of other
+    records get the record's name and an underscore before it. Where two agree but for case, the first stays.
+    """
+    names: dict[str, tuple[str, ...]] = {}
+    taken = {"survey", "alert_id"}
+    for at, node in leaves(schema.root):
+        if isinstance(node, Primitive) and node.kind in {"bytes", "null"}:
+            continue
+        name = "_".join(at[1:] if at[0] == survey.candidate else at)
+        if name.lower() not in taken:
+            taken.add(name.lower())
+            names[name] = at
+    return names
+
+
+def native_table(survey: Survey, schema: PacketSchema) -> Table:
+    """Give the metadata of a survey's native table as one schema has it."""
+    docs = dict(_docs(schema.root, ()))
+    types = dict(leaves(schema.root))
+    columns = [
+        Column("survey", "VARCHAR", "", "meta.id;instr.obsty", "Survey that sent the alert"),
+        Column("alert_id", "BIGINT", "", "meta.id;meta.main", "Identifier of the triggering detection"),
+    ]
+    for name, at in native_names(survey, schema).items():
+        unit, ucd = next(
+            ((unit, ucd) for pattern, unit, ucd in survey.native if pattern.search(at[-1])), ("", "")
+        )
+        columns.append(Column(name, _adql_type(types[at]), unit, ucd, docs.get(at, "")))
+    return Table(survey.name, tuple(columns), f"{survey.title}: every scalar field as published")
+
+
+def _adql_type(node: Node) -> str:
+    if isinstance(node, Enum):
+        return "VARCHAR"
+    assert isinstance(node, Primitive)
+    return _TYPES.get(node.logical, _TYPES[node.kind])
+
+
+def _docs(node: Node, at: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
+    if isinstance(node, Union) and node.optional is not None:
+        return _docs(node.optional, at)
+    if not isinstance(node, Record):
+        return []
+    found = []
+    for field in node.fields:
+        found.append(((*at, field.name), " ".join(field.doc.split())))
+        found += _docs(field.type, (*at, field.name))
+    return found

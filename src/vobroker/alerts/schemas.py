@@ -1,0 +1,172 @@
+"""Where the schemas of packets are found.
+
+An object container carries its schema. A Confluent message carries only a number: the schema is
+then looked for in a folder, in the ``lsst-alert-packet`` distribution, and in a schema registry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from fastavro.repository.base import SchemaRepositoryError
+from fastavro.schema import SchemaParseException, UnknownType, load_schema
+
+from vobroker.alerts.avro.schema import Record, SchemaError, parse_schema
+
+MAX_SCHEMA_BYTES = 4_000_000
+"""Longest schema text that is read; the longest real one has some 100 kB."""
+
+_REGISTRY_SECONDS = 10
+_VERSION_IN_NAME = re.compile(r"v(\d+)_(\d+)")
+
+
+class UnknownSchemaError(LookupError):
+    """No schema is known for an id; the message says where it was looked for."""
+
+
+@dataclass(frozen=True)
+class PacketSchema:
+    """Schema of a packet: its text as JSON, and the record it describes.
+
+    Two schemas are equal when their texts are.
+    """
+
+    text: str
+    root: Record = field(compare=False)
+    version: str = field(compare=False)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """Full name of the record, such as ``lsst.v10_0.alert``."""
+        return self.root.name
+
+
+def read_schema(text: str | bytes) -> PacketSchema:
+    """Read a schema from its JSON text.
+
+    The version is the schema's own ``version`` (ZTF) or the one in its name (``lsst.v10_0.alert``).
+
+    Raises
+    ------
+    SchemaError
+        If the text is too long, is not JSON, or is not the schema of a record.
+    """
+    if len(text) > MAX_SCHEMA_BYTES:
+        raise SchemaError(f"the schema is longer than {MAX_SCHEMA_BYTES} bytes")
+    try:
+        document = json.loads(text)
+        root = parse_schema(document)
+    except RecursionError as error:
+        raise SchemaError("the schema nests too deep") from error
+    except ValueError as error:
+        raise error if isinstance(error, SchemaError) else SchemaError(f"the schema is not JSON: {error}")  # noqa: B904
+    if not isinstance(root, Record):
+        raise SchemaError("the schema is not of a record")
+    return PacketSchema(text if isinstance(text, str) else text.decode(), root, _version(document, root.name))
+
+
+def _version(document: Any, name: str) -> str:
+    if isinstance(document, dict) and isinstance(document.get("version"), str):
+        return str(document["version"])[:40]
+    found = _VERSION_IN_NAME.search(name)
+    return f"{found[1]}.{found[2]}" if found else ""
+
+
+@dataclass
+class SchemaSource:
+    """Finds schemas by Confluent id and remembers them, those that were not found too.
+
+    A registry that is down is asked again at the next batch; schemas found before stay known.
+    """
+
+    folders: tuple[Path, ...] = ()
+    registry: str | None = None
+    _known: dict[int, PacketSchema] = field(default_factory=dict)
+
+    def by_id(self, schema_id: int) -> PacketSchema:
+        """Give the schema for the id in a Confluent message.
+
+        Raises
+        ------
+        UnknownSchemaError
+            If it is in none of the places; the message names the id and the places.
+        SchemaError
+            If it was found and cannot be read.
+        """
+        if schema_id not in self._known:
+            self._known[schema_id] = self._find(schema_id)
+        return self._known[schema_id]
+
+    def _find(self, schema_id: int) -> PacketSchema:
+        looked: list[str] = []
+        if self.registry is not None:
+            try:
+                return read_schema(_fetch(self.registry, schema_id))
+            except (URLError, OSError, KeyError, ValueError) as error:
+                if isinstance(error, SchemaError):
+                    raise
+                looked.append(f"the registry ({getattr(error, 'reason', error)})")
+        major, minor = divmod(schema_id, 100)
+        for folder in self.folders:
+            path = next(iter(sorted(folder.rglob(f"*.v{major}_{minor}.alert.avsc"))), None)
+            if path is not None:
+                return _load(path)
+            looked.append(f"the folder {folder.name}")
+        places = " and ".join(looked) or "nowhere: no folder, registry or lsst-alert-packet is there"
+        raise UnknownSchemaError(f"no schema with id {schema_id} (LSST {major}.{minor}); looked in {places}")
+
+
+def default_schemas(folder: Path | None = None, registry: str | None = None) -> SchemaSource:
+    """Give the usual places: a registry, a folder, and the ``lsst-alert-packet`` distribution.
+
+    Parameters
+    ----------
+    folder
+        Holds files such as ``lsst.v10_0.alert.avsc`` with the records they name beside them.
+    registry
+        Address of a Confluent-compatible registry, ``http://`` or ``https://``.
+
+    Raises
+    ------
+    ValueError
+        If the registry's address is not one of HTTP.
+    """
+    if registry is not None and urlsplit(registry).scheme not in {"http", "https"}:
+        raise ValueError(f"the schema registry's address must begin with http:// or https://: {registry}")
+    folders = [] if folder is None else [folder]
+    with suppress(PackageNotFoundError):
+        folders.append(Path(str(distribution("lsst-alert-packet").locate_file("lsst/alert/packet/schema"))))
+    return SchemaSource(tuple(folders), registry)
+
+
+def _load(path: Path) -> PacketSchema:
+    try:
+        return read_schema(json.dumps(load_schema(str(path), _write_hint=False)))
+    except (OSError, UnknownType, SchemaParseException, SchemaRepositoryError) as error:
+        raise SchemaError(f"schema {path.name} cannot be read: {error}") from error
+
+
+def _fetch(registry: str, schema_id: int) -> str:
+    """Ask a registry (Confluent Schema Registry API, ``GET /schemas/ids/{id}``)."""
+    address = f"{registry.rstrip('/')}/schemas/ids/{schema_id}"
+    with urlopen(address, timeout=_REGISTRY_SECONDS) as answer:  # noqa: S310 - scheme checked by default_schemas
+        body = answer.read(MAX_SCHEMA_BYTES + 1)
+    if len(body) > MAX_SCHEMA_BYTES:
+        raise SchemaError(f"the registry's schema {schema_id} is longer than {MAX_SCHEMA_BYTES} bytes")
+    return str(json.loads(body)["schema"])
