@@ -736,11 +736,11 @@ class _Checker:
             case tree.Region():
                 return ValueType("REGION", "deg")
 
-    def coordinates(self, pair: tuple[tree.Value, tree.Value], scope: _Scope, who: str) -> None:
+    def coordinates(self, pair: tree.Pair, scope: _Scope, who: str) -> None:
         for value in pair:
             self.numeric(value, scope, f"A coordinate of {who} is", "deg")
 
-    def position(self, place: tuple[tree.Value, tree.Value] | tree.Value, scope: _Scope, who: str) -> None:
+    def position(self, place: tree.Pair | tree.Value, scope: _Scope, who: str) -> None:
         if isinstance(place, tuple):
             self.coordinates(place, scope, who)
         else:

@@ -55,8 +55,8 @@ def _found(tokens: Tokens, at: int) -> str:
 
 def _wanted(expected: tuple[str, ...]) -> str:
     words = sorted({_NAMES.get(word, word) for word in expected}, key=lambda w: (not w.startswith("a "), w))
-    if len(words) > 12:
-        words = [*words[:11], "..."]
+    if len(words) > 8:
+        words = [word for word in words if word[0].isalpha()][:8]
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" or {words[-1]}" if words else ""
 
 
@@ -82,8 +82,17 @@ def _advice(text: str, tokens: Tokens, at: int, expected: tuple[str, ...]) -> st
         return (
             f'{word} is a reserved word; as a name write "{_as_written(text, tokens, at)}" in double quotes.'
         )
-    if kind == "Regular" and (keyword := nearest(word, [w for w in expected if w.isupper()])):
-        return f"Did you mean {keyword}?"
+    if expected == ("(",) and before.isupper():
+        name = _as_written(text, tokens, at - 1)
+        return f'{before} is a function; as a name write "{name}" in double quotes.'
+    for place in (at, at - 1):
+        keywords = [w for w in expected if w.isupper()]
+        if (
+            place >= 0
+            and tokens.kinds[place] == "Regular"
+            and (near := nearest(tokens.texts[place], keywords))
+        ):
+            return f"Did you mean {near}?"
     return ""
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from vobroker.adql import tree
 
-_SUM, _TERM, _FACTOR, _PRIMARY = range(1, 5)
+_GEOMETRY, _CONCATENATION, _SUM, _TERM, _FACTOR, _PRIMARY = range(6)
 _OR, _AND, _NOT = range(1, 4)
+_OF_SHAPES = ("CONTAINS", "INTERSECTS", "AREA", "COORDSYS")
 
 
 def to_text(query: tree.Query) -> str:
@@ -139,7 +140,7 @@ def _no(negated: bool) -> str:
 # --- values ---
 
 
-def _value(node: tree.Value, level: int = 0) -> str:
+def _value(node: tree.Value, level: int = _GEOMETRY) -> str:
     text, own = _value_and_level(node)
     return f"({text})" if level > own else text
 
@@ -148,7 +149,7 @@ def _value_and_level(node: tree.Value) -> tuple[str, int]:
     """Write a value and say how tightly its outermost operator binds."""
     match node:
         case tree.Concatenation(operands=operands):
-            return " || ".join(_value(operand, _SUM) for operand in operands), 0
+            return " || ".join(_value(operand, _SUM) for operand in operands), _CONCATENATION
         case tree.Arithmetic(first=first, steps=steps):
             own = _SUM if steps[0][0] in "+-" else _TERM
             text = _value(first, own + 1)
@@ -158,7 +159,7 @@ def _value_and_level(node: tree.Value) -> tuple[str, int]:
         case tree.Signed(sign=sign, operand=operand):
             return f"{sign}{_value(operand, _PRIMARY)}", _FACTOR
         case _:
-            return _primary(node), _PRIMARY
+            return _primary(node), _GEOMETRY if isinstance(node, tree.Geometry) else _PRIMARY
 
 
 def _primary(node: tree.Value) -> str:
@@ -172,7 +173,8 @@ def _primary(node: tree.Value) -> str:
         case tree.ColumnReference(path=path):
             return _path(path)
         case tree.Function(name=name, arguments=arguments):
-            return f"{name}({', '.join(map(_value, arguments))})"
+            write = _shape if name in _OF_SHAPES and not node.user_defined else _value
+            return f"{name}({', '.join(map(write, arguments))})"
         case tree.Aggregate(name=name, quantifier=quantifier, argument=argument):
             inner = "*" if argument is None else _value(argument)
             return f"{name}({quantifier + ' ' if quantifier else ''}{inner})"
@@ -186,13 +188,13 @@ def _primary(node: tree.Value) -> str:
         case tree.Point(coordinates=coordinates):
             return f"POINT({_system(node.system)}{_place(coordinates)})"
         case tree.Circle(centre=centre, radius=radius):
-            return f"CIRCLE({_system(node.system)}{_place(centre)}, {_value(radius)})"
+            return f"CIRCLE({_system(node.system)}{_place(centre)}, {_value(radius, _CONCATENATION)})"
         case tree.Box(centre=centre, size=size):
             return f"BOX({_system(node.system)}{_place(centre)}, {_place(size)})"
         case tree.Polygon(vertices=vertices):
             return f"POLYGON({_system(node.system)}{', '.join(map(_place, vertices))})"
         case tree.Centroid(shape=shape):
-            return f"CENTROID({_value(shape)})"
+            return f"CENTROID({_shape(shape)})"
         case tree.Region(text=text):
             return f"REGION({_string(text.text)})"
         case _:
@@ -215,5 +217,11 @@ def _system(system: tree.System | None) -> str:
     return "" if system is None else f"{_primary(system)}, "
 
 
-def _place(place: tuple[tree.Value, tree.Value] | tree.Value) -> str:
-    return ", ".join(map(_value, place)) if isinstance(place, tuple) else _value(place)
+def _shape(node: tree.Value) -> str:
+    return _value(node, _GEOMETRY if isinstance(node, tree.Geometry) else _PRIMARY)
+
+
+def _place(place: tree.Pair | tree.Value) -> str:
+    if isinstance(place, tuple):
+        return ", ".join(_value(part, _CONCATENATION) for part in place)
+    return _value(place)

@@ -157,7 +157,7 @@ class Point(Node):
     """``POINT([system,] longitude, latitude)``, degrees."""
 
     system: System | None
-    coordinates: tuple[Value, Value]
+    coordinates: Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Circle(Node):
     """``CIRCLE([system,] centre, radius)``; the centre is a pair of coordinates or a POINT value."""
 
     system: System | None
-    centre: tuple[Value, Value] | Value
+    centre: Pair | Value
     radius: Value
 
 
@@ -174,8 +174,8 @@ class Box(Node):
     """``BOX([system,] centre, width, height)``."""
 
     system: System | None
-    centre: tuple[Value, Value] | Value
-    size: tuple[Value, Value]
+    centre: Pair | Value
+    size: Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class Polygon(Node):
     """``POLYGON([system,] vertices)``; the vertices are pairs of coordinates or POINT values."""
 
     system: System | None
-    vertices: tuple[tuple[Value, Value] | Value, ...]
+    vertices: tuple[Pair | Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +386,9 @@ class Query(Node):
     body: QueryBody
     text: str = field(default="", compare=False, repr=False)
 
+
+Pair = tuple["Value", "Value"]
+"""Longitude and latitude, or width and height."""
 
 Geometry = Point | Circle | Box | Polygon | Centroid | Region
 Value = (

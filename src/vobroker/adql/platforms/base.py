@@ -17,11 +17,13 @@ from typing import Any, ClassVar, NoReturn
 from vobroker.adql import tree, units
 from vobroker.adql.check import CheckedQuery, Field, Output, Source, ValueType, arithmetic_type
 from vobroker.adql.errors import AdqlError
+from vobroker.adql.platforms.sphere import Vector, convex_edges, direction
 
 MAX_SQL = 1_000_000
 """Length of the SQL that a query may grow to, in characters."""
 
-Pair = tuple[str, str]
+Place = tuple[str, str]
+"""SQL of a longitude and a latitude."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +430,8 @@ class Translator:
         kinds = (self.type(first).type, self.type(second).type)
         if kinds == ("POINT", "CIRCLE") and isinstance(second, tree.Circle):
             return self.bounded(self.in_circle(first, second), node)
+        if kinds == ("POINT", "POLYGON") and isinstance(second, tree.Polygon):
+            return self.bounded(self.in_polygon(first, second), node)
         if (
             kinds == ("CIRCLE", "CIRCLE")
             and isinstance(first, tree.Circle)
@@ -461,6 +465,33 @@ class Translator:
             band = self.band(lat, circle, centre_lat, fixed)
         return f"({band} AND {self.haversine((lon, lat), (centre_lon, centre_lat), circle)} <= {limit})"
 
+    def in_polygon(self, point: tree.Value, polygon: tree.Polygon) -> str:
+        """Write whether a point is in a polygon: on the inner side of the plane of each edge.
+
+        The vertices must be numbers and the polygon convex and smaller than a hemisphere; its edges are great
+        circles, and the order of the vertices does not matter.
+        """
+        self.system(polygon)
+        planes = convex_edges([self.vertex(vertex, polygon) for vertex in polygon.vertices])
+        if planes is None:
+            self.refuse(polygon, "a POLYGON that is not convex")
+        lon, lat = (f"radians({part})" for part in self.position(point))
+        x, y, z = f"cos({lat}) * cos({lon})", f"cos({lat}) * sin({lon})", f"sin({lat})"
+        sides = (f"{_double(a)} * {x} + {_double(b)} * {y} + {_double(c)} * {z} >= 0" for a, b, c in planes)
+        return f"({' AND '.join(sides)})"
+
+    def vertex(self, vertex: tree.Pair | tree.Value, polygon: tree.Polygon) -> Vector:
+        """Give the direction of a vertex written out in numbers."""
+        if isinstance(vertex, tree.Point):
+            self.system(vertex)
+            vertex = vertex.coordinates
+        if isinstance(vertex, tuple):
+            self.coordinates(vertex)
+            lon, lat = map(self.constant, vertex)
+            if lon is not None and lat is not None:
+                return direction(lon, lat)
+        self.refuse(polygon, "a POLYGON whose vertices are not numbers")
+
     def band(self, lat: str, circle: tree.Circle, centre_lat: str, radius: float) -> str:
         """Write the condition that a latitude is within ``radius`` of the centre's."""
         fixed = self.constant(circle.centre[1]) if isinstance(circle.centre, tuple) else None
@@ -469,7 +500,7 @@ class Translator:
         low, high = fixed - radius - 1e-9, fixed + radius + 1e-9
         return f"{lat} >= {_double(low)} AND {lat} <= {_double(high)}"
 
-    def haversine(self, first: Pair, second: Pair, circle: tree.Circle) -> str:
+    def haversine(self, first: Place, second: Place, circle: tree.Circle) -> str:
         """Write the square of the sine of half the distance."""
         fixed = self.constant(circle.centre[1]) if isinstance(circle.centre, tuple) else None
         cosine = _double(cos(radians(fixed))) if fixed is not None else f"cos(radians({second[1]}))"
@@ -478,7 +509,7 @@ class Translator:
             f" + cos(radians({first[1]})) * {cosine} * pow(sin(radians({first[0]} - {second[0]}) / 2), 2))"
         )
 
-    def distance(self, first: Pair, second: Pair) -> str:
+    def distance(self, first: Place, second: Place) -> str:
         """Write the angular distance (Vincenty's formula: right for near, far and opposite points)."""
         (lon1, lat1), (lon2, lat2) = first, second
         sin1, cos1 = f"sin(radians({lat1}))", f"cos(radians({lat1}))"
@@ -490,7 +521,7 @@ class Translator:
             f" {sin1} * {sin2} + {cos1} * {cos2} * {cos_lon}))"
         )
 
-    def position(self, node: tree.Value) -> Pair:
+    def position(self, node: tree.Value) -> Place:
         """Write longitude and latitude of a POINT value."""
         match node:
             case tree.Point(coordinates=coordinates):
@@ -503,14 +534,14 @@ class Translator:
             case _:
                 self.refuse(node, "a POINT other than POINT(...) and CENTROID(CIRCLE(...))")
 
-    def centre(self, circle: tree.Circle) -> Pair:
+    def centre(self, circle: tree.Circle) -> Place:
         """Write longitude and latitude of a circle's centre."""
         self.system(circle)
         if isinstance(circle.centre, tuple):
             return self.coordinates(circle.centre)
         return self.position(circle.centre)
 
-    def coordinates(self, pair: tuple[tree.Value, tree.Value]) -> Pair:
+    def coordinates(self, pair: tree.Pair) -> Place:
         """Write a pair of coordinates; a latitude beyond a pole is a mistake."""
         latitude = self.constant(pair[1])
         if latitude is not None and not -90 <= latitude <= 90:
@@ -526,7 +557,7 @@ class Translator:
                 return -float(text) if sign == "-" else float(text)
         return None
 
-    def system(self, node: tree.Point | tree.Circle) -> None:
+    def system(self, node: tree.Point | tree.Circle | tree.Polygon) -> None:
         """Refuse a coordinate system that would need a conversion (deprecated argument, section 4.2.2)."""
         if isinstance(node.system, tree.String) and node.system.text.strip().upper() not in ("", "ICRS"):
             self.refuse(node.system, f"the coordinate system '{node.system.text}' (only ICRS)")
