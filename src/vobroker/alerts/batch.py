@@ -33,7 +33,7 @@ class AlertBatch:
         Original packet of each row as it arrived. One out of a container of several alerts is a
         container of its own, with the same schema and the same datum bytes.
     origin
-        Columns ``source`` (string), ``partition`` (int32), ``position`` (int64).
+        Columns ``source`` (string), ``partition`` (int32), ``position`` (int64), ``member`` (string).
     """
 
     def __init__(

@@ -145,6 +145,7 @@ PAYLOAD = Table(
             "digest", "BLOB", "", "meta.code", "SHA-256 of the alert's content, whatever it is wrapped in"
         ),
         Column("size", "BIGINT", "byte", "phys.size;meta.file", "Size of the packet as it arrived"),
+        Column("schema", "INTEGER", "", "meta.id", "Number of the packet's schema"),
         Column(
             "head",
             "INTEGER",

@@ -196,8 +196,9 @@ def _origin(origins: list[Origin]) -> pa.RecordBatch:
             pa.array([origin.source for origin in origins], pa.string()),
             pa.array([origin.partition for origin in origins], pa.int32()),
             pa.array([origin.position for origin in origins], pa.int64()),
+            pa.array([origin.member for origin in origins], pa.string()),
         ],
-        names=["source", "partition", "position"],
+        names=["source", "partition", "position", "member"],
     )
 
 

@@ -9,16 +9,25 @@ from dataclasses import dataclass
 class Origin:
     """Place of a packet in its source.
 
-    ``source`` is a file path, ``archive.tar.gz!member``, or ``kafka:topic``; ``partition`` is 0 where
-    the source has none; ``position`` is the packet's number (files) or offset (Kafka) in it.
+    Parameters
+    ----------
+    source
+        What the ledger counts by: a file, a folder, a tar archive, or ``kafka:topic``.
+    partition
+        Partition of a topic; 0 elsewhere.
+    position
+        Offset in a partition; number of the packet in a file, a folder or an archive.
+    member
+        Rest of the packet's name within the source: ``/sub/packet.avro`` or ``!member.avro``.
     """
 
     source: str
     partition: int = 0
     position: int = 0
+    member: str = ""
 
     def __str__(self) -> str:
-        return f"{self.source}[{self.partition}:{self.position}]"
+        return self.source + (self.member or f"[{self.partition}:{self.position}]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def _container(data: bytes, origin: Origin, groups: dict[PacketSchema, Group]) -
         for number, (content, first, last) in enumerate(found):
             whole = intact and len(found) == 1
             packet = data if whole else _alone(header, sync, content[first:last])
-            place = Origin(origin.source, origin.partition, origin.position + number)
+            place = Origin(origin.source, origin.partition, origin.position + number, origin.member)
             group.add(content, first, last, packet, place)
     if not found:
         raise PacketError("bad-container", "the container holds no alert", start)
