@@ -20,7 +20,7 @@ def test_a_night_on_disk(tmp_path):
     assert done.exit_code == 0, done.output
     assert "12 alerts" in done.stdout
     assert (tmp_path / "20260305.tar.gz").exists()
-    assert (tmp_path / "truth.csv").read_text().startswith('"object_id","kind"')
+    assert (tmp_path / "truth.csv").read_text().startswith('"object_id","name","kind"')
 
 
 def test_summary_as_json(tmp_path):

@@ -166,7 +166,8 @@ def test_asteroids_move_as_their_ephemeris_says(visits):
         assert alert["diaObject"] is None
         assert source["diaObjectId"] is None
         assert alert["prvDiaSources"] is alert["prvDiaForcedSources"] is None
-        assert truth["object_id"] == solar["designation"] == alert["mpc_orbits"]["designation"]
+        assert truth["name"] == solar["designation"] == alert["mpc_orbits"]["designation"]
+        assert truth["object_id"] == f"ss{solar['ssObjectId']}"
         assert source["ssObjectId"] == solar["ssObjectId"]
         assert solar["ephOffset"] < 5 * 3600 * source["decErr"] * 1.5
         assert alert["mpc_orbits"]["a"] > 1.5

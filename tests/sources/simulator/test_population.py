@@ -17,7 +17,7 @@ TIMES = np.linspace(BEGIN, END, 321)
 @pytest.fixture(scope="module")
 def objects():
     field = schedule.choose_fields(RUBIN, date(2026, 3, 5), 10, 1, np.random.default_rng(0))[0]
-    return population.populate(RUBIN, field, 1000, (BEGIN, END), np.random.default_rng(1))
+    return population.populate(RUBIN, field, 1000, (BEGIN, 61105.2, END), np.random.default_rng(1))
 
 
 def curves(objects, name, band):
@@ -60,6 +60,13 @@ def test_type_two_has_a_plateau(objects):
     for i in np.flatnonzero((p["time"] > BEGIN + 10) & (p["time"] < BEGIN + 30) & (p["z"] < 0.2))[:5]:
         on = (p["time"][i] + 10 < TIMES) & (p["time"][i] + 45 > TIMES)
         assert flux[on, i].max() / flux[on, i].min() < 1.6
+
+
+def test_one_supernova_is_near_and_new_on_the_first_night(objects):
+    part = objects.slices[[kind.name for kind in population.KINDS].index("SN II")]
+    before, after = (objects.flux(61105.2 + days, "r")[part][0] for days in (-1.0, 0.1))
+    assert before == 0
+    assert after > population.nanojansky(18.0)
 
 
 def test_rr_lyrae_repeat_and_rise_faster_than_they_fall(objects):
@@ -115,5 +122,5 @@ def test_flares_are_short_and_blue(objects):
 
 def test_every_kind_is_there_even_in_a_small_field():
     field = schedule.choose_fields(RUBIN, date(2026, 3, 5), 2, 1, np.random.default_rng(0))[0]
-    few = population.populate(RUBIN, field, 5, (BEGIN, END), np.random.default_rng(1))
+    few = population.populate(RUBIN, field, 5, (BEGIN, 61105.2, END), np.random.default_rng(1))
     assert set(few.kind.tolist()) == set(range(len(population.KINDS)))

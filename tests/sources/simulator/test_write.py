@@ -8,6 +8,8 @@ import fastavro
 import pyarrow.parquet as pq
 import pytest
 
+from vobroker.alerts.decode import decode
+from vobroker.alerts.schemas import default_schemas
 from vobroker.sources import simulator
 from vobroker.sources.simulator.write import truth_of_objects
 
@@ -101,3 +103,48 @@ def test_an_unknown_form_is_refused(tmp_path):
         ValueError, match=r"no form 'zip' to write; there are confluent, container, multi, tar\.gz"
     ):
         simulator.write([], tmp_path, "zip")
+
+
+def test_raw_batches_carry_every_packet_once_in_order():
+    made = visits("ztf")
+    packets = [packet for visit in made for packet in visit.packets]
+    batches = list(simulator.as_raw_batches(made, batch=5))
+    assert [data for raw in batches for data in raw.data] == packets
+    assert [origin.position for raw in batches for origin in raw.origins] == list(range(32))
+    assert {origin.source for raw in batches for origin in raw.origins} == {"simulator:ztf"}
+    assert [raw.progress for raw in batches] == [
+        {("simulator:ztf", 0): done} for done in (5, 8, 13, 16, 21, 24, 29, 32)
+    ]
+
+
+@pytest.mark.parametrize("position", [0, 1, 7, 8, 19, 32])
+def test_raw_batches_go_on_where_they_stopped(position):
+    made = visits("lsst")
+    packets = [packet for visit in made for packet in visit.packets]
+    batches = list(simulator.as_raw_batches(made, batch=5, position=position))
+    assert [data for raw in batches for data in raw.data] == packets[position:]
+    assert [origin.position for raw in batches for origin in raw.origins] == list(range(position, 32))
+
+
+@pytest.mark.parametrize("survey", ["lsst", "ztf"])
+def test_the_decoder_reads_them_and_agrees_with_the_truth(survey):
+    made = visits(survey)
+    (truths, schemas) = ([row for visit in made for row in visit.truth.to_pylist()], default_schemas())
+    rows = []
+    for raw in simulator.as_raw_batches(made):
+        decoded = decode(raw, schemas)
+        assert decoded.dead == []
+        rows += [row for batch in decoded.batches for row in batch.alert.to_pylist()]
+    assert len(rows) == len(truths)
+    for row, truth in zip(rows, truths, strict=True):
+        assert (row["alert_id"], row["object_id"]) == (truth["alert_id"], truth["object_id"])
+        assert row["solar_system"] == ("asteroid" in truth["kind"])
+        assert row["mjd"] == pytest.approx(truth["mjd"], abs=1e-8)
+        assert row["dec"] == pytest.approx(truth["dec"], abs=1e-3)
+        if truth["mag"] is not None and "fast" not in truth["kind"]:
+            assert row["flux"] == pytest.approx(
+                (1 if row["positive"] else -1) * 10 ** (-0.4 * (truth["mag"] - 31.4)),
+                abs=5.5 * row["flux_error"],
+                rel=0.2,
+            )
+        assert row["night"] in (20260305, 20260306)

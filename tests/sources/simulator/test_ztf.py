@@ -143,7 +143,7 @@ def test_solar_system_objects_are_named(visits):
     for _, alert, truth in kind(visits, ""):
         candidate = alert["candidate"]
         if "asteroid" in truth["kind"]:
-            assert candidate["ssnamenr"].startswith("20")
+            assert candidate["ssnamenr"] == truth["name"].replace(" ", "")
             assert 0 <= candidate["ssdistnr"] < 5
             assert candidate["ndethist"] == 1
         else:

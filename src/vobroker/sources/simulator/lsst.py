@@ -89,10 +89,9 @@ class Lsst:
         """Alert ids, object ids, and the function that makes the datums of some rows."""
         earlier = len(self.sources)
         ids, object_ids, rows = self._take(exposure, measured, detections, movers)
-        fixed = detections.asteroid < 0
         records = rows.split()
         objects = self._object_records(exposure, detections, object_ids)
-        names, solar = self._solar_system(exposure, detections, movers, ids)
+        solar = self._solar_system(exposure, detections, movers, ids=ids, object_ids=object_ids)
         head = [varint(i) for i in ids.tolist()]
         reason = b"\x02" + text("simulated_survey") + b"\x02" + text(self._target)
         since = exposure.mjd - _YEAR
@@ -126,8 +125,8 @@ class Lsst:
             ]
 
         labels = [
-            str(i) if is_fixed else name
-            for i, is_fixed, name in zip(object_ids.tolist(), fixed.tolist(), names, strict=True)
+            f"ss{number}" if moving else str(number)
+            for number, moving in zip(object_ids.tolist(), (detections.asteroid >= 0).tolist(), strict=True)
         ]
         return ids, labels, make
 
@@ -146,12 +145,11 @@ class Lsst:
         self._objects.id[member[new]] = ids[new]
         # As Rubin does, an object gets the id of its first detection.
         object_ids = np.where(known, self._objects.id[member], ids)
-        columns = self._source_columns(exposure, detections, ids, object_ids)
         moving = detections.asteroid >= 0
-        if movers is not None and moving.any():
-            numbers = np.zeros(len(ids), np.int64)
-            numbers[moving] = [ss_object_id(int(i)) for i in movers.serial[detections.asteroid[moving]]]
-            columns["ssObjectId"] = np.ma.masked_array(numbers, mask=~moving)
+        if movers is not None:
+            serials = movers.serial[detections.asteroid[moving]]
+            object_ids[moving] = [ss_object_id(int(serial)) for serial in serials]
+        columns = self._source_columns(exposure, detections, ids, object_ids)
         rows = self._source.encode(columns, len(ids))
         row_of = np.full(len(self._population), -1)
         row_of[member[known]] = np.flatnonzero(known)
@@ -221,6 +219,7 @@ class Lsst:
             "visit": exposure.visit,
             "detector": d.detector,
             "diaObjectId": np.ma.masked_array(object_ids, mask=solar),
+            "ssObjectId": np.ma.masked_array(object_ids, mask=~solar),
             "midpointMjdTai": exposure.mjd,
             "ra": d.ra,
             "raErr": d.position_error / 3600 / np.cos(np.radians(d.dec)),
@@ -292,33 +291,37 @@ class Lsst:
         ]
 
     def _solar_system(
-        self, exposure: Exposure, d: Detections, movers: orbits.Orbits, ids: Integers
-    ) -> tuple[list[str], list[bytes]]:
-        """Designations, and ssSource and mpc_orbits of each row as unions."""
-        names, solar = [""] * len(d), [b"\x00\x00"] * len(d)
+        self,
+        exposure: Exposure,
+        d: Detections,
+        movers: orbits.Orbits,
+        *,
+        ids: Integers,
+        object_ids: Integers,
+    ) -> list[bytes]:
+        """SsSource and mpc_orbits of each row as unions; null for what stands still."""
+        solar = [b"\x00\x00"] * len(d)
         rows = np.flatnonzero(d.asteroid >= 0)
         if len(rows) == 0:
-            return names, solar
+            return solar
         which = d.asteroid[rows]
-        designations = [orbits.designation(int(i)) for i in movers.serial[which]]
+        serials = movers.serial[which].tolist()
         columns = _ss_columns(exposure, d, rows, orbits.apparent(movers, exposure.mjd), which)
-        columns["diaSourceId"] = ids[rows]
-        columns["ssObjectId"] = np.array([ss_object_id(int(i)) for i in movers.serial[which]])
-        columns["designation"] = np.array([name for name, _ in designations])
+        columns |= {
+            "diaSourceId": ids[rows],
+            "ssObjectId": object_ids[rows],
+            "designation": np.array([orbits.designation(serial)[0] for serial in serials]),
+        }
         sources = self._ss_source.encode(columns, len(rows)).split()
-        unknown = [i for i in which.tolist() if int(movers.serial[i]) not in self._orbit_bytes]
-        if unknown:
+        if any(serial not in self._orbit_bytes for serial in serials):
             table = orbits.elements(movers)
-            for i in unknown:
-                self._orbit_bytes[int(movers.serial[i])] = self._orbit.encode(
-                    _orbit_columns(movers, table, i), 1
-                ).data
-        for row, source, i, (name, _) in zip(
-            rows.tolist(), sources, which.tolist(), designations, strict=True
-        ):
-            names[row] = name
-            solar[row] = b"\x02" + source + b"\x02" + self._orbit_bytes[int(movers.serial[i])]
-        return names, solar
+            for i, serial in zip(which.tolist(), serials, strict=True):
+                if serial not in self._orbit_bytes:
+                    orbit = self._orbit.encode(_orbit_columns(movers, table, i), 1)
+                    self._orbit_bytes[serial] = orbit.data
+        for row, source, serial in zip(rows.tolist(), sources, serials, strict=True):
+            solar[row] = b"\x02" + source + b"\x02" + self._orbit_bytes[serial]
+        return solar
 
 
 def source_ids(exposure: Exposure, detector: Integers, count: Integers) -> Integers:

@@ -39,13 +39,16 @@ def nanojansky(mag: Array | float) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time that a population must fill (MJD) and the magnitudes that its survey reaches in r."""
+    """The time that a population must fill and the magnitudes that its survey reaches in r.
+
+    ``first`` is when the field is first observed after its past, MJD like ``begin`` and ``end``.
+    """
 
     begin: float
+    first: float
     end: float
     bright: float
     faint: float
-    field: Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,6 @@ class Kind:
     colours: Mapping[str, float]
     draw: Callable[[np.random.Generator, int, Window], Parameters]
     curve: Callable[[Parameters, float, str, Array], Array]
-    host: bool = False
 
 
 def _stars(rng: np.random.Generator, n: int, brightest: float, faintest: float) -> Array:
@@ -76,14 +78,14 @@ def _stars(rng: np.random.Generator, n: int, brightest: float, faintest: float) 
 # Supernovae ------------------------------------------------------------------------------------
 
 
-def _draw_supernovae(rng: np.random.Generator, n: int, window: Window) -> Parameters:
+def _draw_supernovae(rng: np.random.Generator, n: int, window: Window, absolute: float = -19.2) -> Parameters:
     # Euclidean counts, 10**(0.6 m), cut a little above the limit so that a rise and a fall are seen.
     u = rng.uniform(size=n)
     faint = window.faint - 0.7
     low, high = 10 ** (0.6 * (window.bright + 0.5)), 10 ** (0.6 * faint)
     peak = np.log10(low + u * (high - low)) / 0.6
-    absolute = rng.normal(-18.6, 0.5, n)
-    redshift = 10 ** (0.2 * (peak - absolute - 43.16))  # Hubble's law at 70 km/s/Mpc
+    distance_modulus = peak - rng.normal(absolute, 0.2, n)
+    redshift = 10 ** (0.2 * (distance_modulus - 43.16))  # Hubble's law at 70 km/s/Mpc
     return {
         "peak": peak,
         "z": redshift,
@@ -94,6 +96,14 @@ def _draw_supernovae(rng: np.random.Generator, n: int, window: Window) -> Parame
         "separation": np.abs(rng.normal(0.0, 0.6, n)) + 0.1,
         "radius": np.clip(rng.lognormal(np.log(0.7), 0.4, n), 0.3, 2.5),
     }
+
+
+def _draw_ii(rng: np.random.Generator, n: int, window: Window) -> Parameters:
+    """As the others, but the first is near and exploded in the day before the first visit."""
+    drawn = _draw_supernovae(rng, n, window, absolute=-17.2)
+    drawn["peak"][0], drawn["z"][0] = window.bright + 0.2, 0.01
+    drawn["time"][0] = window.first - 0.9 + 6.0 * 1.01
+    return drawn
 
 
 _IA_FALL = {"u": 9.0, "g": 13.0, "r": 19.0, "i": 21.0, "z": 24.0, "y": 26.0}
@@ -279,8 +289,8 @@ def _supernova_duty(window: Window) -> float:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("SN Ia", 0.05, _supernova_duty, _GALAXY, _draw_supernovae, _ia, host=True),
-    Kind("SN II", 0.03, lambda w: 1.5 * _supernova_duty(w), _GALAXY, _draw_supernovae, _ii, host=True),
+    Kind("SN Ia", 0.05, _supernova_duty, _GALAXY, _draw_supernovae, _ia),
+    Kind("SN II", 0.03, lambda w: 1.5 * _supernova_duty(w), _GALAXY, _draw_ii, _ii),
     Kind("RR Lyrae", 0.24, lambda _: 0.85, _F_STAR, _draw_rr_lyrae, _rr_lyrae),
     Kind("eclipsing binary", 0.14, lambda _: 0.55, _F_STAR, _draw_binaries, _binary),
     Kind("AGN", 0.24, lambda _: 0.75, _QUASAR, _draw_agn, _agn),
@@ -329,14 +339,14 @@ class Population:
 
 
 def populate(
-    survey: Survey, field: Field, alerts: int, span: tuple[float, float], rng: np.random.Generator
+    survey: Survey, field: Field, alerts: int, span: tuple[float, float, float], rng: np.random.Generator
 ) -> Population:
     """Draw the objects of a field, enough for about ``alerts`` alerts in a visit with the kinds' shares.
 
-    ``span`` is the time to fill, MJD.
+    ``span`` is the begin of the past, the first visit after it, and the end, MJD.
     """
-    begin, end = span
-    window = Window(begin, end, survey.bright, survey.depth["r"], field)
+    begin, first, end = span
+    window = Window(begin, first, end, survey.bright, survey.depth["r"])
     counts = [max(1, round(kind.share * alerts / kind.duty(window) / _COVERED)) for kind in KINDS]
     total = sum(counts)
     side = survey.radius * (0.92 if survey.name == "lsst" else 1.0)

@@ -139,10 +139,9 @@ class _FieldState:
     ) -> None:
         self._survey, self._field, self._seed, self._start = survey, field, seed, start
         self._alerts = alerts
-        begin = schedule.mjd_of(start) - past_nights
-        end = schedule.mjd_of(start) + nights
+        first = schedule.mjd_of(start) + 1 - survey.longitude / 360 + field.slot
         rng = np.random.default_rng([seed, 2, field.index])
-        self._population = populate(survey, field, alerts, (begin, end), rng)
+        self._population = populate(survey, field, alerts, (first - past_nights, first, first + nights), rng)
         maker = Lsst if survey.name == "lsst" else Ztf
         self._maker = maker(field, self._population, spool, seed, schema)
         self._movers: dict[int, orbits.Orbits] = {}
@@ -179,7 +178,7 @@ class _FieldState:
             exposure.dec,
             Packets(len(ids), make, wrap),
             schema,
-            _truth(exposure, self._population, found, ids, names),
+            _truth(exposure, self._population, found, ids, names, movers),
         )
 
     def _asteroids(self, exposure: Exposure) -> orbits.Orbits:
@@ -218,6 +217,7 @@ def _truth(
     found: observe.Detections,
     ids: Any,
     names: list[str],
+    movers: orbits.Orbits,
 ) -> pa.Table:
     """Tell what each alert of a visit is."""
     peak = np.full(len(found), np.nan)
@@ -227,10 +227,12 @@ def _truth(
         mag = 31.4 - 2.5 * np.log10(np.abs(found.true))
     peak[moving] = mag[moving]
     mag[~(fixed | moving)] = np.nan
+    designations = [orbits.designation(int(movers.serial[i]))[0] if i >= 0 else None for i in found.asteroid]
     return pa.table(
         {
             "alert_id": pa.array(ids, pa.int64()),
             "object_id": pa.array(names, pa.string()),
+            "name": pa.array(designations, pa.string()),
             "kind": pa.array([observe.KIND_NAMES[kind] for kind in found.kind.tolist()], pa.string()),
             "ra": found.true_ra,
             "dec": found.true_dec,

@@ -77,7 +77,8 @@ class Visit:
     schema
         Avro schema of the packets.
     truth
-        One row per alert, in order of the packets: ``alert_id``, ``object_id``, ``kind``, ``ra``, ``dec``
+        One row per alert, in order of the packets: ``alert_id``, ``object_id`` (as in the broker's alert
+        table), ``name`` (designation of an asteroid), ``kind``, ``ra``, ``dec``
         (true, deg), ``mag`` (true AB magnitude of the difference flux), ``peak_mag`` (brightest the object
         gets, r band), ``visit``, ``mjd``.
     """

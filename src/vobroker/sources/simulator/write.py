@@ -83,11 +83,12 @@ def write(
 def truth_of_objects(alerts: pa.Table) -> pa.Table:
     """Tell what each object is, from the truth of its alerts, in order of first appearance.
 
-    Columns ``object_id``, ``kind``, ``ra``, ``dec`` (deg, where it was first seen), ``peak_mag``,
-    ``first_visit``, ``first_mjd``, ``alerts``.
+    Columns ``object_id``, ``name`` (designation of an asteroid), ``kind``, ``ra``, ``dec`` (deg, where it
+    was first seen), ``peak_mag``, ``first_visit``, ``first_mjd``, ``alerts``.
     """
     grouped = alerts.group_by("object_id", use_threads=False).aggregate(
         [
+            ("name", "first"),
             ("kind", "first"),
             ("ra", "first"),
             ("dec", "first"),
@@ -97,7 +98,7 @@ def truth_of_objects(alerts: pa.Table) -> pa.Table:
             ("alert_id", "count"),
         ]
     )
-    names = ["object_id", "kind", "ra", "dec", "peak_mag", "first_visit", "first_mjd", "alerts"]
+    names = ["object_id", "name", "kind", "ra", "dec", "peak_mag", "first_visit", "first_mjd", "alerts"]
     return grouped.rename_columns(names)
 
 

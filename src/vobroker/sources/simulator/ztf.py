@@ -13,7 +13,7 @@ from vobroker.sources.simulator.camera import SHAPES
 from vobroker.sources.simulator.encode import RecordEncoder, Rows, text, varint
 from vobroker.sources.simulator.history import History, avro_array
 from vobroker.sources.simulator.observe import Detections, Photometry
-from vobroker.sources.simulator.population import Population
+from vobroker.sources.simulator.population import Population, nanojansky
 from vobroker.sources.simulator.schedule import Exposure, Field
 from vobroker.sources.simulator.spool import Spool
 
@@ -26,6 +26,7 @@ _FILTER = {"g": (1, "zg"), "r": (2, "zr"), "i": (3, "zi")}
 _ZERO_POINT = {"g": 26.3, "r": 26.25, "i": 25.65}
 _BACKGROUND = {"g": 130.0, "r": 240.0, "i": 260.0}
 _NONE = -999.0  # ZTF's word for no value
+_EARLIER_COVERS = 700  # exposures of a field in the years before the simulation
 
 
 class Ztf:
@@ -44,9 +45,8 @@ class Ztf:
         n = len(population)
         self._names = np.zeros(n, "U12")
         self._named = 0
-        self._detections = np.zeros(n, np.int64)
-        self._first_jd = np.zeros(n)
-        self._covered = 0
+        self._detections, self._first_jd = _earlier(population, np.random.default_rng([seed, 4, field.index]))
+        self._covered = _EARLIER_COVERS
 
     def past(self, exposure: Exposure, measured: Photometry, detections: Detections) -> None:
         """Take an exposure into the history without making alerts of it."""
@@ -361,6 +361,19 @@ class Ztf:
                 * 3600
             )
         return {"ssnamenr": names, "ssdistnr": distance, "ssmagnr": mag}
+
+
+def _earlier(population: Population, rng: np.random.Generator) -> tuple[Integers, Array]:
+    """Count the detections of the objects in the years before, and date the first; a supernova has none."""
+    first_jd = rng.uniform(2_458_200.0, 2_458_900.0, len(population))
+    limit = nanojansky(20.5)
+    times = rng.uniform(60_000.0, 61_000.0, 30)
+    seen = np.mean([np.abs(population.flux(float(mjd), "g")) > limit for mjd in times], axis=0)
+    detections = np.round(seen * _EARLIER_COVERS).astype(np.int64)
+    for parameters, part in zip(population.parameters, population.slices, strict=True):
+        if "peak" in parameters:
+            detections[part] = 0
+    return detections, np.where(detections > 0, first_jd, 0.0)
 
 
 _PS1_MAGS = ("sgmag", "srmag", "simag", "szmag", "sgscore", "distpsnr", "objectidps")
