@@ -102,14 +102,15 @@ def run(
 def _commit(
     raw: RawBatch, decoded: Decoded, archive: Archive, filters: Sequence[Filter], counts: Counts
 ) -> None:
-    dead = [*raw.dead, *decoded.dead]
-    received = sum(len(batch) for batch in decoded.batches) + len(dead)
+    damaged = [*raw.dead, *decoded.dead]
+    received = sum(len(batch) for batch in decoded.batches) + len(damaged)
     archived = 0
+    dead = len(damaged)
     passed: dict[str, int] = {}
     with archive.transaction() as transaction:
         for batch in decoded.batches:
             fresh, conflicts = transaction.add(batch)
-            dead += conflicts
+            dead += len(conflicts)
             if fresh is None:
                 continue
             archived += len(fresh)
@@ -118,12 +119,12 @@ def _commit(
                 passed[result.filter.name] = passed.get(result.filter.name, 0) + len(result.rows)
                 if result.error:
                     counts.failed[result.filter.name] = result.error
-        transaction.add_dead_letters(dead)
+        transaction.add_dead_letters(damaged)
         transaction.set_positions(raw.progress)
     counts.received += received
     counts.archived += archived
-    counts.dead += len(dead)
-    counts.duplicate += received - archived - len(dead)
+    counts.dead += dead
+    counts.duplicate += received - archived - dead
     for name, number in passed.items():
         counts.passed[name] = counts.passed.get(name, 0) + number
 
