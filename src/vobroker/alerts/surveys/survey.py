@@ -20,7 +20,7 @@ AB_ZERO_NJY = 31.4
 """AB magnitude of 1 nJy."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class History:
     """One array of earlier measurements: where it is, what its fields are, what they mean."""
 
@@ -30,7 +30,7 @@ class History:
     measurements: Callable[[Values], dict[str, pa.Array]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Survey:
     """A survey's mapping to the common columns.
 
