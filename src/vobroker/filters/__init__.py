@@ -1,6 +1,18 @@
 """Filters: named ADQL queries that run on each batch of alerts."""
 
-from vobroker.filters.compile import Filter, compile_filter, filter_tables, load_filters, starter_filters
+from vobroker.filters.compile import Filter, compile_filter, load_filters, starter_filters
 from vobroker.filters.run import FilterRun, run
+from vobroker.filters.tables import filter_tables
+from vobroker.filters.trial import Trial, try_on
 
-__all__ = ["Filter", "FilterRun", "compile_filter", "filter_tables", "load_filters", "run", "starter_filters"]
+__all__ = [
+    "Filter",
+    "FilterRun",
+    "Trial",
+    "compile_filter",
+    "filter_tables",
+    "load_filters",
+    "run",
+    "starter_filters",
+    "try_on",
+]

@@ -15,6 +15,7 @@ from vobroker.adql.check import Field
 from vobroker.adql.platforms.duckdb import DuckDB
 from vobroker.adql.printer import to_text
 from vobroker.alerts.columns import ALERT
+from vobroker.filters.tables import filter_tables
 from vobroker.votypes.columns import Column, Table
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -178,11 +179,6 @@ def starter_filters() -> list[Filter]:
         if entry.name.endswith(".adql")
     }
     return [compile_filter(name, text) for name, text in sorted(texts.items())]
-
-
-def filter_tables() -> dict[str, Table]:
-    """Give the tables that a filter may name."""
-    return {ALERT.name: ALERT}
 
 
 def _read(path: Path) -> str:

@@ -1,8 +1,9 @@
 """Filters on a batch: one scan of the batch answers all of them.
 
-The batch is one table, ``batch``, with the columns that some filter names, called ``table.column``; the
-native table is decoded only for the columns named. All conditions are in one statement, prepared once for a set of
-filters and run on batch after batch. If it fails, each filter is run alone, so a failing filter fails alone.
+The batch is one table, ``batch``, with the columns that some filter names, called ``table.column``; of the
+native table only the columns named are decoded. All conditions are in one statement, prepared once for a
+set of filters and run on batch after batch. If it fails, each filter is run alone, so a failing one fails
+alone.
 
 The engine is an in-memory DuckDB which cannot reach files, the network or extensions, and whose settings
 cannot be changed.
@@ -169,7 +170,8 @@ def _table(filters: Sequence[Filter], batch: AlertBatch) -> pa.Table:
     columns = {f"{ALERT.name}.{name}": batch.alert[name] for name in wanted}
     if native:
         decoded = batch.native(native)
-        columns |= {f"{batch.survey}.{name}": decoded[name] for name in native}
+        spelled = {name.lower(): name for name in decoded.schema.names}
+        columns |= {f"{batch.survey}.{name}": decoded[spelled[name.lower()]] for name in native}
     columns = {name: _without_nan(column) for name, column in columns.items()}
     return pa.table({"row": pa.array(range(len(batch)), pa.int32()), **columns})
 
