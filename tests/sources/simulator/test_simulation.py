@@ -94,8 +94,10 @@ def test_an_object_is_one_thing_for_good():
     ("arguments", "message"),
     [
         ({"survey": "atlas"}, "no survey 'atlas' to simulate; there are lsst, ztf"),
-        ({"survey": "lsst", "nights": 0}, "number of nights must be at least 1, not 0"),
-        ({"survey": "lsst", "visits": -1}, "number of visits must be at least 1, not -1"),
+        ({"survey": "lsst", "nights": 0}, "the number of nights must be between 1 and 1000, not 0"),
+        ({"survey": "lsst", "visits": -1}, "the number of visits must be at least 1, not -1"),
+        ({"survey": "lsst", "visits": 3, "fields": 4}, "the number of fields must be between 1 and 3, not 4"),
+        ({"survey": "lsst", "seed": -1}, "the seed must be at least 0, not -1"),
         ({"survey": "ztf", "visits": 2000}, "has room for"),
         ({"survey": "lsst", "schema_version": "ten"}, "written as 10.0, not 'ten'"),
     ],

@@ -107,7 +107,7 @@ def choose_fields(
 def field_count(survey: Survey, visits: int) -> int:
     """Fields of a night by default: two or more visits each, and enough of them to follow the sky."""
     hours = visits * survey.interval / 3600
-    return max(1, min(4, visits // 2), math.ceil(hours / _PASS_HOURS))
+    return max(1, min(4, visits // 2), min(8, math.ceil(hours / _PASS_HOURS)))
 
 
 def night_plan(survey: Survey, fields: list[Field], visits: int) -> list[tuple[Field, int]]:

@@ -20,6 +20,7 @@ from vobroker.sources.simulator.ztf import Ztf
 
 FIRST_NIGHT = date(2026, 3, 5)
 _ARC_NIGHTS = 4  # asteroids of a field are drawn anew after so many nights
+_MAX_NIGHTS, _MAX_FIELDS, _MAX_ALERTS = 1000, 16, 100_000
 _BELT_SHARE, _FAST_SHARE = 0.10, 0.006
 
 
@@ -73,16 +74,25 @@ def simulate(
     Raises
     ------
     ValueError
-        If the survey or schema is unknown, a number is not positive, or a night has not room for the visits.
+        If the survey or schema is unknown, a number is outside its limits, or a night has not room for the
+        visits.
     """
     if survey not in sites.SURVEYS:
         raise ValueError(f"no survey {survey!r} to simulate; there are {', '.join(sites.SURVEYS)}")
-    for name, value in (("nights", nights), ("visits", visits), ("alerts per visit", alerts_per_visit)):
-        if value < 1:
-            raise ValueError(f"the number of {name} must be at least 1, not {value}")
     site = sites.SURVEYS[survey]
     past = site.history_nights if history_nights is None else history_nights
-    count = fields if fields is not None else schedule.field_count(site, visits)
+    count = schedule.field_count(site, visits) if fields is None else fields
+    for name, value, least, most in (
+        ("the number of nights", nights, 1, _MAX_NIGHTS),
+        ("the number of visits", visits, 1, None),
+        ("the number of alerts per visit", alerts_per_visit, 1, _MAX_ALERTS),
+        ("the number of fields", count, 1, min(visits, _MAX_FIELDS)),
+        ("the number of nights of history", past, 0, _MAX_NIGHTS),
+        ("the seed", seed, 0, None),
+    ):
+        if value < least or (most is not None and value > most):
+            limits = f"at least {least}" if most is None else f"between {least} and {most}"
+            raise ValueError(f"{name} must be {limits}, not {value}")
     rng = np.random.default_rng([seed, 1])
     pointings = schedule.choose_fields(site, start, visits, count, rng)
     schema, wrap = _form(survey, schema_version)
@@ -205,7 +215,7 @@ class _FieldState:
             radius * np.cos(angle), radius * np.sin(angle), self._field.ra, self._field.dec
         )
         # Numbers that no other field or night has.
-        first = ((day * 2 + int(fast)) * 16 + self._field.index) * (self._alerts + 1)
+        first = ((day * 2 + int(fast)) * _MAX_FIELDS + self._field.index) * (self._alerts // 8 + 2)
         serial = first + np.arange(count)
         limit = self._survey.depth["r"] - (1.0 if not fast else 2.0)
         return orbits.draw(ra, dec, mjd, fast=np.full(count, fast), limit=limit, serial=serial, rng=rng)
