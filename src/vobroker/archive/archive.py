@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,9 +14,10 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from vobroker.archive import tables
+from vobroker.alerts.batch import AlertBatch, Cutout
+from vobroker.archive import replay, tables
 from vobroker.archive.errors import ArchiveError, QueryStopped
-from vobroker.archive.heads import Heads
+from vobroker.archive.once import Once
 from vobroker.archive.segments import Segments
 from vobroker.archive.transaction import Transaction
 from vobroker.timeseries import LightCurve
@@ -25,6 +27,8 @@ AUTHORITY = "org.example.vobroker"
 """Naming authority of event identifiers unless another is given (IVOA Identifiers 2.0, section 2.3.1)."""
 
 Row = dict[str, Any]
+
+_ONE = "survey = $2 AND alert_id = $3"
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # SQL reaches nothing but the archive: no files, no network, no Python variables.
@@ -59,22 +63,25 @@ def open_archive(
         cannot be read or made.
     """
     file = folder / "archive.duckdb"
-    new = not file.exists()
-    if new and (read_only or not create):
+    if not file.exists() and (read_only or not create):
         raise ArchiveError(f"there is no archive in {folder}")
     try:
-        (folder / "packets").mkdir(parents=True, exist_ok=True)
+        if not read_only:
+            (folder / "packets").mkdir(parents=True, exist_ok=True)
         db = duckdb.connect(file, read_only=read_only, config=_CONFIG)
     except OSError as error:
         raise ArchiveError(f"cannot make an archive in {folder}: {error.strerror or error}") from error
     except duckdb.Error as error:
-        raise ArchiveError(_why_not_opened(file, str(error))) from error
+        raise ArchiveError(_why_not_opened(folder, str(error))) from error
     try:
         if not read_only:
             tables.create(db)
         tables.check_format(db, str(folder))
         places = db.sql("SELECT segment, start + length FROM payload ORDER BY ALL DESC LIMIT 1").fetchall()
-    except (ArchiveError, duckdb.Error):
+    except duckdb.Error as error:
+        db.close()
+        raise ArchiveError(_why_not_opened(folder, str(error))) from error
+    except ArchiveError:
         db.close()
         raise
     number, end = places[0] if places else (1, 0)
@@ -84,13 +91,13 @@ def open_archive(
     return Archive(folder, db, segments, authority)
 
 
-def _why_not_opened(file: Path, reason: str) -> str:
-    """Turn DuckDB's words about a file into ours."""
+def _why_not_opened(folder: Path, reason: str) -> str:
+    """Turn DuckDB's words about its file into ours."""
     if "lock" in reason:
         holder = re.search(r"PID (\d+)", reason)
         who = f"process {holder[1]}" if holder else "another process"
-        return f"the archive {file.parent} is in use by {who}"
-    return f"cannot open the archive {file.parent}: {reason.splitlines()[0]}"
+        return f"the archive {folder} is in use by {who}"
+    return f"cannot open the archive {folder}: {reason.splitlines()[0]}"
 
 
 class Archive:
@@ -106,7 +113,8 @@ class Archive:
         self.authority = authority
         self._db = db
         self._segments = segments
-        self._heads = Heads()
+        self._heads = Once("packet_head")
+        self._schemas = Once("packet_schema")
         self._writing = threading.Lock()
         self._local = threading.local()
 
@@ -140,13 +148,14 @@ class Archive:
             db = self._db.cursor()
             try:
                 db.begin()
-                yield Transaction(db, self._segments, self._heads, self.authority)
+                yield Transaction(db, self._segments, self._heads, self._schemas, self.authority)
                 db.commit()
             except BaseException as error:
                 with suppress(duckdb.Error):
                     db.rollback()
                 self._segments.cut(number, end)
                 self._heads.forget()
+                self._schemas.forget()
                 if isinstance(error, duckdb.Error):
                     raise ArchiveError(f"cannot write to {self.folder}: {_sentence(error)}") from error
                 raise
@@ -224,12 +233,14 @@ class Archive:
     def latest(self, limit: int, before: int | None = None) -> list[Row]:
         """Give the alerts that arrived last, the last first, in the columns of ``alert``.
 
-        A column ``sequence`` comes besides; give the smallest of a page as ``before`` for the next.
+        A column ``sequence`` comes besides, which counts the alerts from 0 in order of arrival; give
+        the smallest of a page as ``before`` for the next.
         """
+        end = self.query("SELECT count(*) FROM alert")[0][0].as_py() if before is None else before
         return self._rows(
-            "SELECT rowid AS sequence, * FROM alert WHERE rowid < ? ORDER BY rowid DESC LIMIT ?",
-            (1 << 62) if before is None else before,
-            limit,
+            "SELECT rowid AS sequence, * FROM alert WHERE rowid >= ? AND rowid < ? ORDER BY rowid DESC",
+            end - limit,
+            end,
         )
 
     def object(self, survey: str, object_id: str) -> Row | None:
@@ -275,16 +286,46 @@ class Archive:
         ArchiveError
             If there is no such alert, or its segment is damaged.
         """
-        place = self._row(
-            "SELECT segment, start, length, head.content AS head FROM payload LEFT JOIN head"
-            " ON payload.head = head.id WHERE survey = ? AND alert_id = ?",
-            survey,
-            alert_id,
+        for packet in replay.packets(self.query, self._segments, _ONE, [survey, alert_id]):
+            return packet
+        raise ArchiveError(f"there is no {survey} alert {alert_id} in {self.folder}")
+
+    def cutouts(self, survey: str, alert_id: int) -> tuple[Cutout, ...]:
+        """Give the image stamps of an alert, out of its packet.
+
+        Raises
+        ------
+        ArchiveError
+            If there is no such alert, or its segment is damaged.
+        """
+        for batch in replay.batches(self.query, self._segments, _ONE, [survey, alert_id]):
+            return batch.cutouts(0)
+        raise ArchiveError(f"there is no {survey} alert {alert_id} in {self.folder}")
+
+    def read_batches(
+        self, survey: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[AlertBatch]:
+        """Give stored alerts as the batches they came in, decoded anew from their packets.
+
+        Parameters
+        ----------
+        survey
+            Only alerts of this survey.
+        since, until
+            Only alerts received from the first to before the second, UTC.
+
+        Yields
+        ------
+        AlertBatch
+            In order of arrival.
+        """
+        return replay.batches(
+            self.query,
+            self._segments,
+            "survey = coalesce($2, survey) AND received >= coalesce($3, received)"
+            " AND coalesce(received < $4, true)",
+            [survey, _naive(since), _naive(until)],
         )
-        if place is None:
-            raise ArchiveError(f"there is no {survey} alert {alert_id} in {self.folder}")
-        body = self._segments.read(place["segment"], place["start"], place["length"])
-        return (place["head"] or b"") + body
 
     def ledger(self) -> pa.Table:
         """Give the account of every alert, by source, survey, night and visit."""
@@ -334,6 +375,11 @@ class Archive:
     def _row(self, sql: str, *parameters: Any) -> Row | None:
         rows = self._rows(sql, *parameters)
         return rows[0] if rows else None
+
+
+def _naive(time: datetime | None) -> datetime | None:
+    """Give a time as the tables keep it: UTC without saying so."""
+    return time.astimezone(UTC).replace(tzinfo=None) if time and time.tzinfo else time
 
 
 def _number(value: float | None) -> float:

@@ -1,41 +1,43 @@
-"""Container headers, each kept once: a ZTF packet is a third schema, the same in every packet."""
+"""Where the header of a packet ends, which it shares with others.
+
+An Avro object container (Avro 1.12, "Object Container Files") begins with a magic number and metadata,
+the schema among them; a sync marker and the blocks with the alerts follow.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-
-from duckdb import DuckDBPyConnection
+_MAGIC = b"Obj\x01"
 
 
-class Heads:
-    """Numbers of the container headers in table ``head``.
+def split(packet: memoryview) -> tuple[memoryview, memoryview]:
+    """Cut a packet into the header that others share and the rest, which begins with the sync marker.
 
-    The numbers are remembered by digest, and forgotten when a transaction is rolled back.
+    A packet that is no container has an empty header.
     """
+    end = _header_end(packet) if bytes(packet[: len(_MAGIC)]) == _MAGIC else 0
+    return packet[:end], packet[end:]
 
-    def __init__(self) -> None:
-        self._numbers: dict[bytes, int] = {}
 
-    def numbers(self, db: DuckDBPyConnection, heads: Sequence[memoryview]) -> list[int | None]:
-        """Give the number of each header, null for empty ones; new headers are stored."""
-        if not self._numbers:
-            self._numbers = {
-                bytes(digest): number for number, digest in db.sql("SELECT id, digest FROM head").fetchall()
-            }
-        found: list[int | None] = []
-        for head in heads:
-            if not head:
-                found.append(None)
-                continue
-            digest = hashlib.sha256(head).digest()
-            if digest not in self._numbers:
-                number = len(self._numbers) + 1
-                db.execute("INSERT INTO head VALUES (?, ?, ?)", [number, digest, bytes(head)])
-                self._numbers[digest] = number
-            found.append(self._numbers[digest])
-        return found
+def _header_end(packet: memoryview) -> int:
+    """Walk over the metadata, an Avro map of bytes."""
+    count, at = _long(packet, len(_MAGIC))
+    while count:
+        if count < 0:  # then the size of the block in bytes comes next
+            _, at = _long(packet, at)
+        for _ in range(2 * abs(count)):
+            size, at = _long(packet, at)
+            at += size
+        count, at = _long(packet, at)
+    return at
 
-    def forget(self) -> None:
-        """Read the numbers anew at the next use."""
-        self._numbers = {}
+
+def _long(packet: memoryview, at: int) -> tuple[int, int]:
+    """Read an Avro long: give it and the place after it."""
+    value = shift = 0
+    while True:
+        byte = packet[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), at
+        shift += 7

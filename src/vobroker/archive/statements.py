@@ -80,18 +80,15 @@ ADD_OBJECTS = """
     WHEN NOT MATCHED THEN INSERT BY NAME
 """
 
-# A survey that does not number its limits has them told apart by their time, here to a millisecond.
-_KEY = "object_id, kind, coalesce(measurement_id, -CAST(mjd * 1e8 AS BIGINT)) AS key"
-
 # The table is searched only for objects that it has: most of it is then passed over unread.
-NEW_MEASUREMENTS = f"""
-    WITH new AS (SELECT "number", {_KEY} FROM incoming WHERE object_id IS NOT NULL),
-    old AS (
-        SELECT {_KEY} FROM measurement WHERE survey = $1 AND object_id IN (
+NEW_MEASUREMENTS = """
+    WITH old AS (
+        SELECT object_id, kind, measurement_id FROM measurement WHERE survey = $1 AND object_id IN (
             SELECT object_id FROM object SEMI JOIN alerts USING (survey, object_id))
     )
-    SELECT min("number") AS "number" FROM new ANTI JOIN old USING (object_id, kind, key)
-    GROUP BY object_id, kind, key ORDER BY ALL
+    SELECT min("number") AS "number" FROM incoming ANTI JOIN old USING (object_id, kind, measurement_id)
+    WHERE object_id IS NOT NULL
+    GROUP BY object_id, kind, measurement_id ORDER BY ALL
 """
 
 ADD_MEASUREMENTS = f"INSERT INTO measurement SELECT {_names(MEASUREMENT)} FROM incoming"

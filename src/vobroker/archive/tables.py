@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from vobroker.alerts.columns import (
@@ -30,12 +29,6 @@ _ACCOUNTS = {LEDGER: 5, FILTER_LEDGER: 3}
 An account is a book of entries, one a batch, that are only ever added; the public table is their sum.
 """
 
-_ADQL = {pa.type_for_alias(row.arrow): row.adql for row in TYPES.values()} | {
-    pa.binary(): "BLOB",
-    pa.large_string(): "VARCHAR",
-    pa.int8(): "SMALLINT",
-}
-
 _WIDER = ("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "VARCHAR")
 """Each type holds the values of those before it, except that BIGINT and REAL meet in DOUBLE."""
 
@@ -51,9 +44,11 @@ def create(db: DuckDBPyConnection) -> None:
         "CREATE TABLE native_column (survey VARCHAR, name VARCHAR, type VARCHAR, unit VARCHAR,"
         " ucd VARCHAR, description VARCHAR)"
     )
-    db.execute("CREATE TABLE head (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, content BLOB)")
+    for name in ("head", "schema"):
+        db.execute(f"CREATE TABLE packet_{name} (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, content BLOB)")
     for table in (ALERT, MEASUREMENT, OBJECT, PAYLOAD, DEAD_LETTER, SOURCE_POSITION):
         db.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
+    db.execute("CREATE INDEX alert_object ON alert (object_id)")
     db.execute(f"CREATE TABLE {EVENT.name} ({_columns(EVENT)}, UNIQUE (ivorn))")
     for table, keys in _ACCOUNTS.items():
         db.execute(f"CREATE TABLE {table.name}_entry ({_columns(table)})")
@@ -99,23 +94,22 @@ def native_tables(db: DuckDBPyConnection) -> dict[str, Table]:
     }
 
 
-def grow_native(db: DuckDBPyConnection, survey: str, table: Table) -> Table:
+def grow_native(db: DuckDBPyConnection, table: Table) -> Table:
     """Make a survey's native table, or give it the columns and the width that a schema needs.
 
     Parameters
     ----------
     db
         Connection within a transaction.
-    survey
-        Name of the survey, and so of the table.
     table
-        Columns of the alerts that are about to be stored.
+        Columns of the alerts that are about to be stored; its name is that of the survey.
 
     Returns
     -------
     Table
         The native table as it is now: a column once seen stays, and none gets narrower.
     """
+    survey = table.name
     known = native_tables(db).get(survey)
     if known is None:
         if survey.lower() in {
@@ -137,24 +131,6 @@ def grow_native(db: DuckDBPyConnection, survey: str, table: Table) -> Table:
                 "UPDATE native_column SET type = ? WHERE survey = ? AND name = ?", [wide, survey, name]
             )
     return native_tables(db)[survey]
-
-
-def table_of(schema: pa.Schema, name: str) -> Table:
-    """Read the column metadata that an Arrow schema carries.
-
-    Raises
-    ------
-    ArchiveError
-        If the archive has no type for a field.
-    """
-    columns = []
-    for field in schema:
-        if field.type not in _ADQL:
-            raise ArchiveError(f"the archive has no type for {field.type}, the type of {name}.{field.name}")
-        notes = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-        described = {key: notes.get(key, "") for key in ("unit", "ucd", "description")}
-        columns.append(Column(field.name, _ADQL[field.type], **described))
-    return Table(name, tuple(columns))
 
 
 def public_tables(db: DuckDBPyConnection) -> dict[str, Table]:

@@ -16,8 +16,9 @@ from duckdb import DuckDBPyConnection
 from vobroker.alerts.batch import AlertBatch
 from vobroker.alerts.columns import DEAD_LETTER
 from vobroker.alerts.origin import DeadLetter, Origin
-from vobroker.archive import content, statements, tables
-from vobroker.archive.heads import Heads
+from vobroker.archive import statements, tables
+from vobroker.archive.heads import split
+from vobroker.archive.once import Once
 from vobroker.archive.segments import Segments
 from vobroker.votypes.arrow import schema
 
@@ -63,10 +64,13 @@ class NamedFilter(Protocol):
 class Transaction:
     """Changes of the archive that are committed together; made by ``Archive.transaction``."""
 
-    def __init__(self, db: DuckDBPyConnection, segments: Segments, heads: Heads, authority: str) -> None:
+    def __init__(
+        self, db: DuckDBPyConnection, segments: Segments, heads: Once, schemas: Once, authority: str
+    ) -> None:
         self._db = db
         self._segments = segments
         self._heads = heads
+        self._schemas = schemas
         self._authority = authority
 
     def add(self, batch: AlertBatch) -> tuple[AlertBatch | None, list[DeadLetter]]:
@@ -94,8 +98,7 @@ class Transaction:
         """
         if not len(batch):
             return None, []
-        packets = [memoryview(packet.as_buffer()) for packet in batch.packet]
-        digests = list(self._segments.each(content.digest, packets))
+        digests = self._segments.each(_sha256, [batch.datums.datum(row) for row in range(len(batch))])
         incoming = pa.table(
             {
                 "row": pa.array(range(len(batch)), pa.int32()),
@@ -108,14 +111,13 @@ class Transaction:
         )
         fates = self._ask(statements.FATES, incoming=incoming)
         incoming = incoming.append_column("fate", fates["fate"])
-        conflicts = self._file_conflicts(batch, incoming.filter(pc.equal(incoming["fate"], "dead")), packets)
+        conflicts = self._file_conflicts(batch, incoming.filter(pc.equal(incoming["fate"], "dead")))
         self._do(statements.COUNT_ALERTS, incoming=incoming)
         new = incoming.filter(pc.equal(incoming["fate"], "archived"))
         if not len(new):
             return None, conflicts
-        rows = new["row"].combine_chunks()
-        fresh = batch if len(new) == len(batch) else batch.take(rows)
-        self._store(fresh, new, [packets[row] for row in rows.to_pylist()])
+        fresh = batch if len(new) == len(batch) else batch.take(new["row"])
+        self._store(fresh, new)
         return fresh, conflicts
 
     def add_matches(self, run: FilterMatch, fresh: AlertBatch) -> None:
@@ -171,11 +173,12 @@ class Transaction:
         self._do(statements.FORGET_POSITIONS, read=read)
         self._do(statements.SET_POSITIONS, read=read)
 
-    def _store(self, fresh: AlertBatch, new: pa.Table, packets: Sequence[memoryview]) -> None:
-        heads, bodies = zip(*map(content.split, packets), strict=True)
+    def _store(self, fresh: AlertBatch, new: pa.Table) -> None:
+        heads, bodies = zip(*(split(memoryview(packet)) for packet in fresh.packets), strict=True)
         numbers, starts, lengths = self._segments.append(bodies)
-        payload = new.append_column("size", pa.array([len(packet) for packet in packets], pa.int64()))
+        payload = new.append_column("size", pa.array(map(len, fresh.packets), pa.int64()))
         for name, values in (
+            ("schema", self._schemas.numbers(self._db, [fresh.schema.text.encode()]) * len(fresh)),
             ("head", self._heads.numbers(self._db, heads)),
             ("segment", numbers),
             ("start", starts),
@@ -184,16 +187,15 @@ class Transaction:
             payload = payload.append_column(name, pa.array(values, pa.int64()))
         self._do(statements.ADD_PAYLOADS, stored=payload)
         self._do(statements.ADD_ALERTS, alerts=fresh.alert)
-        native = fresh.native()
-        tables.grow_native(self._db, fresh.survey, tables.table_of(native.schema, fresh.survey))
-        self._do(statements.add_native(fresh.survey), native=native)
+        tables.grow_native(self._db, fresh.table)
+        self._do(statements.add_native(fresh.survey), native=fresh.native())
         self._store_measurements(fresh)
         self._do(statements.ADD_OBJECTS, alerts=fresh.alert)
 
     def _store_measurements(self, fresh: AlertBatch) -> None:
         """Store what is new in the histories: most of each is known from the object's earlier alerts."""
         measured = _encoded(pa.Table.from_batches([fresh.measurements()]))
-        keys = measured.select(["object_id", "kind", "measurement_id", "mjd"])
+        keys = measured.select(["object_id", "kind", "measurement_id"])
         keys = keys.append_column("number", pa.array(np.arange(len(keys))))
         new = self._ask(statements.NEW_MEASUREMENTS, [fresh.survey], incoming=keys, alerts=fresh.alert)[
             "number"
@@ -202,15 +204,13 @@ class Transaction:
             measured = measured.take(new)
         self._do(statements.ADD_MEASUREMENTS, incoming=measured)
 
-    def _file_conflicts(
-        self, batch: AlertBatch, rows: pa.Table, packets: Sequence[memoryview]
-    ) -> list[DeadLetter]:
+    def _file_conflicts(self, batch: AlertBatch, rows: pa.Table) -> list[DeadLetter]:
         letters = [
             DeadLetter(
                 Origin(row["source"], row["partition"], row["position"]),
                 "conflict",
                 f"{batch.survey} alert {row['alert_id']} is already archived with other content",
-                bytes(packets[row["row"]]),
+                batch.packets[row["row"]],
                 survey=batch.survey,
             )
             for row in rows.to_pylist()
@@ -235,7 +235,7 @@ class Transaction:
             "position": [letter.origin.position for letter in letters],
             "received": [now] * len(letters),
             "size": [len(letter.data) for letter in letters],
-            "digest": [hashlib.sha256(letter.data).digest() for letter in letters],
+            "digest": [_sha256(memoryview(letter.data)) for letter in letters],
             "data": [letter.data for letter in letters],
         }
         table = pa.table(columns, schema=schema(DEAD_LETTER))
@@ -262,6 +262,10 @@ class Transaction:
         yield
         for name in inputs:
             self._db.unregister(name)
+
+
+def _sha256(data: memoryview) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def _encoded(table: pa.Table) -> pa.Table:
