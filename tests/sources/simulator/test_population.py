@@ -94,7 +94,7 @@ def test_binaries_are_never_brighter_than_the_template_by_much(objects):
 def test_nuclei_wander_as_a_damped_random_walk(objects):
     p = parameters(objects, "AGN")
     flux, static, _ = curves(objects, "AGN", "r")
-    walk = -2.5 * np.log10(1 + flux / static) / p["sigma"]
+    walk = -2.5 * np.log10(1 + flux / static / 0.7) / p["sigma"]
 
     def structure(lag):
         return np.sqrt(np.mean((walk[lag:] - walk[:-lag]) ** 2))

@@ -173,11 +173,14 @@ def _static(frame: Frame, fwhm: float) -> Image:
     east = ((found.true_ra - found.ra + 180) % 360 - 180) * np.cos(np.radians(found.dec)) * 3600
     dx, dy = _on_detector(frame.exposure, east, (found.true_dec - found.dec) * 3600)
     x, y = frame.x + dx / pixel, frame.y + dy / pixel
-    image = flux * psf(frame.size, x, y, fwhm)
+    # Row -1 of the population stands for what is not of it, and is covered up by the mask.
     known = found.member >= 0
+    point = np.where(known, frame.population.point[found.member], 1.0).astype(np.float32)[:, None, None]
+    image = point * flux * psf(frame.size, x, y, fwhm)
     hosted = np.flatnonzero(known & (frame.population.host_radius[found.member] > 0))
     if len(hosted):
-        image[hosted] = flux[hosted] * _galaxies(frame, hosted, x[hosted], y[hosted], fwhm)
+        disc = _galaxies(frame, hosted, x[hosted], y[hosted], fwhm)
+        image[hosted] += (1 - point[hosted]) * flux[hosted] * disc
     _add_stars(image, frame, fwhm)
     return image
 

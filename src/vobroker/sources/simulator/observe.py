@@ -243,7 +243,7 @@ def _bogus(
     sky = noise(exposure, np.zeros(count))
     snr = THRESHOLD * (1.02 + rng.exponential(0.8, count))
     flux = snr * sky * np.where(rng.uniform(size=count) < 0.35, -1, 1)
-    flux = np.where(kind == COSMIC_RAY, np.abs(flux), flux)
+    flux = np.where(kind == DIPOLE, flux, np.abs(flux))  # without a star there is nothing to be fainter than
     return (
         kind,
         np.full(count, -1),

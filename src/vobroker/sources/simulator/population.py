@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 Parameters = dict[str, Array]
 
 _WAVES = 40
+_NUCLEUS = 0.7  # part of an active galaxy's light that varies, a point in the middle
 _COVERED = 0.85  # part of a field that falls on detectors
 
 # AB colours (band - r): an old galaxy, an F star, an M dwarf and a quasar.
@@ -223,7 +224,7 @@ def _agn(p: Parameters, mjd: float, band: str, static: Array) -> Array:
     """
     walk = (p["height"] * np.cos(p["rate"] * mjd + p["wave"])).sum(axis=1)
     change = _AGN_AMPLITUDE[band] * p["sigma"] * (walk - p["offset"])
-    return np.asarray(static * (10 ** (-0.4 * np.clip(change, -1.5, 1.5)) - 1.0))
+    return np.asarray(_NUCLEUS * static * (10 ** (-0.4 * np.clip(change, -1.5, 1.5)) - 1.0))
 
 
 # Outbursts -------------------------------------------------------------------------------------
@@ -306,8 +307,9 @@ class Population:
 
     ``east``, ``north`` are offsets from the field centre (gnomonic, deg); ``host_east``, ``host_north``
     (arcsec), ``host_radius`` (arcsec), ``host_axis`` (ratio) and ``host_angle`` (rad, north through east)
-    describe the galaxy of a supernova or an active nucleus, radius 0 for a star; ``static`` is the flux in
-    the template and ``peak`` the brightest r magnitude of the difference.
+    describe the galaxy of a supernova or an active nucleus, radius 0 for a star; ``point`` is the part of
+    the template's flux ``static`` that is a point source; and ``peak`` the brightest r magnitude of the
+    difference.
     """
 
     kind: NDArray[np.int64]
@@ -320,6 +322,7 @@ class Population:
     host_radius: Array
     host_axis: Array
     host_angle: Array
+    point: Array
     static: dict[str, Array]
     peak: Array
     parameters: tuple[Parameters, ...]
@@ -359,6 +362,7 @@ def populate(
 
     parameters, slices, at = [], [], 0
     host_east, host_north, host_radius = np.zeros(total), np.zeros(total), np.zeros(total)
+    point = np.ones(total)
     static = {band: np.empty(total) for band in survey.bands}
     for kind, count in zip(KINDS, counts, strict=True):
         part = slice(at, at + count)
@@ -370,6 +374,7 @@ def populate(
             # The shallower survey sees the nearer galaxies.
             drawn["radius"] *= 10 ** (0.15 * (24.3 - window.faint))
             host_radius[part] = drawn["radius"]
+            point[part] = 0.0 if "separation" in drawn else _NUCLEUS
         if "separation" in drawn:
             angle = rng.uniform(0, 2 * np.pi, count)
             distance = drawn["separation"] * drawn["radius"]
@@ -388,6 +393,7 @@ def populate(
         host_radius,
         rng.uniform(0.35, 1.0, total),
         rng.uniform(0.0, np.pi, total),
+        point,
         static,
         np.zeros(total),
         tuple(parameters),
