@@ -109,13 +109,18 @@ def test_forced_photometry_is_open() -> None:
     assert legend(both) == ["r", "forced"]
 
 
-def test_insignificant_forced_photometry_is_a_limit_among_magnitudes_and_a_point_among_fluxes() -> None:
-    faint = curve({"mjd": 1.0, "kind": "forced", "flux": -20.0, "flux_error": 100.0})
+@pytest.mark.parametrize(
+    ("kind", "filled", "named"), [("forced", False, ["r", "forced"]), ("detection", True, ["r"])]
+)
+def test_less_than_three_sigma_is_a_limit_among_magnitudes_and_a_point_among_fluxes(
+    kind: str, filled: bool, named: list[str]
+) -> None:
+    faint = curve({"mjd": 1.0, "kind": kind, "flux": -20.0, "flux_error": 100.0, "mag": 28.1})
     five_sigma = round(31.4 - 2.5 * np.log10(500), 3)
     assert marks(drawn(faint)) == {("v", False, 1.0, five_sigma)}
-    assert marks(drawn(faint, flux=True)) == {("s", False, 1.0, -20.0)}
+    assert marks(drawn(faint, flux=True)) == {("s", filled, 1.0, -20.0)}
     assert legend(faint) == ["r", "5σ upper limit"]
-    assert legend(faint, flux=True) == ["r", "forced"]
+    assert legend(faint, flux=True) == named
 
 
 def test_a_source_fainter_than_its_template_is_marked() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
-import erfa  # type: ignore[import-untyped]
+import erfa
 import matplotlib as mpl
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,7 @@ AB_ZERO_POINT_NJY = 31.4
 """AB magnitude of 1 nJy."""
 
 MIN_SNR = 3
-"""Forced photometry of less significance is shown as an upper limit among magnitudes."""
+"""Measurements of less significance are shown as upper limits among magnitudes."""
 
 LIMIT_SIGMA = 5
 """Upper limits are at this many standard errors, those of the surveys as well as ours."""
@@ -45,6 +45,7 @@ _FLUX_UNITS = ((1e6, "mJy"), (1e3, "µJy"), (1.0, "nJy"))
 # Ticks a year, month, day, hour, minute, second apart; and those of them that start the next longer span.
 _DATE_FORMATS = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
 _START_FORMATS = ["", "%b %Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
+_MARKER, _SMALL_MARKER, _CROWD = 5.5, 3.5, 200  # points; the small ones are for more measurements than that
 _SIZE = (8.0, 4.8)  # inches
 _DPI = 150
 _rendering = threading.Lock()  # rc_context changes settings of the process while a figure is written
@@ -113,13 +114,14 @@ def figure(light_curve: LightCurve, *, flux: bool = False, dark: bool = False) -
         axes.text(0.5, 0.5, f"{light_curve.object_id}: no measurements", ha="center", color=style.ink)
         axes.set_axis_off()
         return drawn
+    size = _MARKER if len(light_curve) <= _CROWD else _SMALL_MARKER
     shown: list[_Points] = []
     names: list[Line2D] = []
     for band in light_curve.bands:
         rows = light_curve.points.filter(pc.equal(light_curve.points["band"], band))
         points = _as_flux(rows, scale) if flux else _as_magnitude(rows)
         colour, marker = style.colour(band), MARKERS.get(band, OTHER_MARKER)
-        _draw(axes, points, colour, marker, style)
+        _draw(axes, points, colour, marker, size, style)
         names.append(_sample(colour, style.ink, marker, band))
         shown.append(points)
     _axes(axes, light_curve, style)
@@ -158,7 +160,7 @@ def _as_magnitude(rows: pa.Table) -> _Points:
         magnitude = _first(_column(rows, "mag"), AB_ZERO_POINT_NJY - 2.5 * np.log10(np.abs(flux)))
         magnitude_error = _first(_column(rows, "mag_error"), _POGSON * error / np.abs(flux))
         own_limit = AB_ZERO_POINT_NJY - 2.5 * np.log10(LIMIT_SIGMA * error)
-        limit = (kind == "limit") | ((kind == "forced") & ~(np.abs(flux) >= MIN_SNR * error))
+        limit = (kind == "limit") | np.isnan(magnitude) | (np.abs(flux) < MIN_SNR * error)
     return _Points(
         _column(rows, "mjd"),
         np.where(limit, _first(_column(rows, "limiting_mag"), own_limit), magnitude),
@@ -183,9 +185,9 @@ def _as_flux(rows: pa.Table, scale: float) -> _Points:
     )
 
 
-def _draw(axes: Axes, points: _Points, colour: str, marker: str, style: Style) -> None:
+def _draw(axes: Axes, points: _Points, colour: str, marker: str, size: float, style: Style) -> None:
     """Put the points of one band on the axes, limits under measurements."""
-    axes.plot(points.mjd[points.limit], points.value[points.limit], **_limit(colour))
+    axes.plot(points.mjd[points.limit], points.value[points.limit], **_limit(colour, size))
     for forced, face in ((True, "none"), (False, colour)):
         chosen = ~points.limit & (points.forced == forced)
         axes.errorbar(
@@ -194,7 +196,7 @@ def _draw(axes: Axes, points: _Points, colour: str, marker: str, style: Style) -
             yerr=np.nan_to_num(points.error[chosen]),
             fmt=marker,
             color=colour,
-            markersize=5.5,
+            markersize=size,
             markerfacecolor=face,
             markeredgecolor=colour if forced else style.ink,
             markeredgewidth=1.0 if forced else 0.4,
@@ -202,16 +204,21 @@ def _draw(axes: Axes, points: _Points, colour: str, marker: str, style: Style) -
             zorder=2 if forced else 3,
         )
     chosen = ~points.limit & points.fainter
-    axes.plot(points.mjd[chosen], points.value[chosen], **_minus(style))
+    axes.plot(points.mjd[chosen], points.value[chosen], **_minus(style, size))
 
 
-def _limit(colour: str) -> dict[str, Any]:
-    mark: dict[str, Any] = {"linestyle": "", "marker": "v", "markersize": 5, "markerfacecolor": "none"}
+def _limit(colour: str, size: float) -> dict[str, Any]:
+    mark: dict[str, Any] = {"linestyle": "", "marker": "v", "markersize": size, "markerfacecolor": "none"}
     return mark | {"color": colour, "alpha": 0.8, "zorder": 1}
 
 
-def _minus(style: Style) -> dict[str, Any]:
-    mark: dict[str, Any] = {"linestyle": "", "marker": "_", "markersize": 9, "markeredgewidth": 1.2}
+def _minus(style: Style, size: float) -> dict[str, Any]:
+    mark: dict[str, Any] = {
+        "linestyle": "",
+        "marker": "_",
+        "markersize": 1.6 * size,
+        "markeredgewidth": size / 5,
+    }
     return mark | {"color": style.ink, "zorder": 4}
 
 
@@ -230,9 +237,11 @@ def _explanations(shown: list[_Points], style: Style) -> list[Line2D]:
         entries.append(_sample("none", style.ink, "o", "forced"))
         entries[-1].set_markeredgewidth(1.0)
     if any(points.limit.any() for points in shown):
-        entries.append(Line2D([], [], **{**_limit(style.ink), "label": f"{LIMIT_SIGMA}σ upper limit"}))
+        entries.append(
+            Line2D([], [], **{**_limit(style.ink, _MARKER), "label": f"{LIMIT_SIGMA}σ upper limit"})
+        )
     if any((points.fainter & ~points.limit).any() for points in shown):
-        entries.append(Line2D([], [], **{**_minus(style), "label": "fainter than\nthe template"}))
+        entries.append(Line2D([], [], **{**_minus(style, _MARKER), "label": "fainter than\nthe template"}))
     return entries
 
 
