@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command("lightcurve")(lightcurve)
 
 
-def lightcurve(  # noqa: PLR0917, typer reads the options from the parameters
+def lightcurve(
     object_id: Annotated[
         str, typer.Argument(metavar="OBJECT", help="The survey's identifier of the object.")
     ],
