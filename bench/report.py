@@ -1,0 +1,43 @@
+"""How every benchmark shows what it measured: a table, and a plot where one is asked for."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+
+def machine() -> str:
+    """One line about what the figures were measured on."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def show(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; the first column is text, the others are figures."""
+    table = Table(title=f"{title} ({machine()})", title_justify="left")
+    for number, name in enumerate(header):
+        table.add_column(name, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=110).print(table)
+
+
+def bars(path: Path, title: str, unit: str, values: dict[str, float]) -> None:
+    """Draw one horizontal bar a value, on a logarithmic axis: the ratios are what matters."""
+    figure = Figure(figsize=(7, 0.6 + 0.45 * len(values)), layout="constrained")
+    axes = figure.add_subplot()
+    names = list(values)[::-1]
+    drawn = axes.barh(names, [values[name] for name in names], color="#4063a0")
+    axes.bar_label(drawn, labels=[f"{values[name]:,.0f}" for name in names], padding=3)
+    axes.set_xscale("log")
+    axes.set_xlabel(unit)
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.15)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
