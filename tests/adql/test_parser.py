@@ -59,7 +59,8 @@ def test_values(text: str, node: str) -> None:
         ("a = 1", "Comparison"), ("a != 1", "Comparison"), ("a <> 1 AND b >= 2", "Logical"),
         ("NOT a < 1", "Not"), ("a BETWEEN 1 AND 2", "Between"), ("a NOT IN (1, 'b', c)", "In"),
         ("a IN (SELECT b FROM t)", "In"), ("a LIKE 'x%'", "Like"), ("a NOT ILIKE b || '%'", "Like"),
-        ("a IS NOT NULL", "IsNull"), ("EXISTS (SELECT * FROM t)", "Exists"), ("((a > 1) OR (b > 1))", "Logical"),
+        ("a IS NOT NULL", "IsNull"), ("EXISTS (SELECT * FROM t)", "Exists"),
+        ("((a > 1) OR (b > 1))", "Logical"),
         ("(a + b) * 2 > (1)", "Comparison"), ("1 = CONTAINS(POINT(1, 2), CIRCLE(1, 2, 3))", "Comparison"),
     ],
 )  # fmt: skip
@@ -75,7 +76,7 @@ def test_conditions(text: str, node: str) -> None:
         "SELECT a FROM t NATURAL JOIN u LEFT OUTER JOIN v ON t.a = v.a FULL JOIN w USING (a, b)",
         "SELECT a FROM t INNER JOIN (u RIGHT JOIN v ON u.a = v.a) ON t.a = u.a",
         "SELECT a, COUNT(*) FROM t GROUP BY a, b + 1 HAVING COUNT(*) > 2 ORDER BY a DESC, 2 ASC OFFSET 3",
-        "SELECT a FROM t UNION ALL SELECT b FROM u INTERSECT (SELECT c FROM v EXCEPT SELECT d FROM w) ORDER BY a",
+        "SELECT a FROM t UNION ALL SELECT b FROM u INTERSECT (SELECT c FROM v EXCEPT SELECT d FROM w)",
         "WITH x AS (SELECT a FROM t), y AS (SELECT a FROM x) SELECT a FROM y",
         "select a--comment with 'quote\n\tfrom\r\nt -- end",
         "SELECT a FROM t WHERE(a+1)>2AND b<3",
@@ -132,10 +133,8 @@ def test_spans_point_at_the_text() -> None:
 )
 def test_hostile_texts_are_answered_soon(text: str) -> None:
     start = time.perf_counter()
-    try:
-        parse(text)
-    except AdqlError as error:
-        assert error.render()
+    error = refused(text)
+    assert error is None or error.render()
     assert time.perf_counter() - start < 5
 
 
@@ -158,7 +157,8 @@ def test_any_text_gives_a_tree_or_an_error(text: str) -> None:
 
 
 WORDS = st.sampled_from(
-    [*sorted(parser().reserved), "a", "b.c", '"q"', "'s'", "1", "2.5", "1e9", "(", ")", ",", ".", "*", "+", "-",
+    [*sorted(parser().reserved), "a", "b.c", '"q"', "'s'", "1", "2.5", "1e9", "(", ")", ",", ".", "*", "+",
+     "-",
      "/", "=", "<>", "||", ";", "--", "\n", "“", "'", '"', "\0", "é", "SELECT a FROM t WHERE"]
 )  # fmt: skip
 
@@ -171,16 +171,23 @@ def test_any_words_give_a_tree_or_an_error(text: str) -> None:
 @given(st.integers(0, 200), st.integers(0, 20), st.text(max_size=5))
 def test_damaged_queries_give_a_tree_or_an_error(at: int, cut: int, put: str) -> None:
     text = (
-        "WITH w AS (SELECT a, COUNT(*) AS n FROM t GROUP BY a HAVING COUNT(*) > 2) SELECT TOP 5 w.a, 'x' || b "
-        "FROM w JOIN u USING (a) WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(1, -2, 3)) AND b IN ('g', 'r')"
+        "WITH w AS (SELECT a, COUNT(*) AS n FROM t GROUP BY a HAVING COUNT(*) > 2) SELECT TOP 5 w.a, 'x' || b"
+        " FROM w JOIN u USING (a) WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(1, -2, 3)) AND b IN ('g', 'r')"
     )
     answers(text[:at] + put + text[at + cut :])
 
 
 def answers(text: str) -> None:
-    try:
-        assert isinstance(parse(text), tree.Query)
-    except AdqlError as error:
+    error = refused(text)
+    if error is not None:
         assert 0 <= error.span[0] <= error.span[1] <= len(text)
         assert error.message.endswith(".")
         assert error.render()
+
+
+def refused(text: str) -> AdqlError | None:
+    try:
+        assert isinstance(parse(text), tree.Query)
+    except AdqlError as error:
+        return error
+    return None

@@ -35,8 +35,10 @@ class Sampler:
         if name in self.TOKENS:
             return self.TOKENS[name]
         # After a while the plainest choices are taken, so that the text ends.
-        plain = {"Primary": "Number", "Geometry": "Point", "TablePrimary": "TableName", "SetPrimary": "Select",
-                 "Truth": "Predicate", "Test": "IsNull", "Shape": "Primary", "Position": "ColumnReference"}  # fmt: skip
+        plain = {"Primary": "Number", "Geometry": "Point", "TablePrimary": "TableName",
+                 "SetPrimary": "Select",
+                 "Truth": "Predicate", "Test": "IsNull", "Shape": "Primary",
+                 "Position": "ColumnReference"}  # fmt: skip
         self.left -= 1
         return self.rule(plain[name]) if self.left < 0 and name in plain else self.part(self.rules[name].body)
 
@@ -64,12 +66,14 @@ class Sampler:
 @pytest.mark.parametrize(
     ("text", "canonical"),
     [
-        ("select a,b as x from t where(a>1)and not(b<2 or c!=3)", "SELECT a, b AS x FROM t WHERE a > 1 AND NOT (b < 2 OR c <> 3)"),
+        ("select a,b as x from t where(a>1)and not(b<2 or c!=3)",
+         "SELECT a, b AS x FROM t WHERE a > 1 AND NOT (b < 2 OR c <> 3)"),
         ("select(a+b)*-c/(d*e) from t", "SELECT (a + b) * -c / (d * e) FROM t"),
         ("select a-(b-c),(a-b)-c,a-b-c from t", "SELECT a - (b - c), (a - b) - c, a - b - c FROM t"),
         ("select -(-a), +(a||'it''s') from t", "SELECT -(-a), +(a || 'it''s') FROM t"),
         ("select distance(1,2,3,4) from t", "SELECT DISTANCE(POINT(1, 2), POINT(3, 4)) FROM t"),
-        ("select a from t join u using(a)order by a desc offset 2", "SELECT a FROM t INNER JOIN u USING (a) ORDER BY a DESC OFFSET 2"),
+        ("select a from t join u using(a)order by a desc offset 2",
+         "SELECT a FROM t INNER JOIN u USING (a) ORDER BY a DESC OFFSET 2"),
         ("select a from t union(select a from u except select a from v)intersect select a from w",
          "SELECT a FROM t UNION (SELECT a FROM u EXCEPT SELECT a FROM v) INTERSECT SELECT a FROM w"),
     ],

@@ -65,10 +65,11 @@ def show(name: Name, as_json: Json = False) -> None:
 
     from vobroker.adql import to_text
 
-    for f in _load(name):
-        if as_json:
-            print(json.dumps(_summary(f), indent=1))
-            continue
+    found = _load(name)
+    if as_json:
+        print(json.dumps([_summary(f) for f in found], indent=1))
+        return
+    for f in found:
         out.print(f"[bold]{f.title}[/]  {f.name} {f.version}", highlight=False)
         if f.description:
             out.print(f.description, highlight=False)

@@ -38,8 +38,9 @@ def show(rows: pa.Table, columns: tuple[Column, ...]) -> None:
         table.add_column(
             f"{_plain(column.name)}{unit}", justify="right" if right else "left", overflow="fold"
         )
+    digits = [6 if column.type == "REAL" else 10 for column in columns]
     for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
-        table.add_row(*map(_cell, row))
+        table.add_row(*map(_cell, row, digits))
     out.print(table)
 
 
@@ -115,10 +116,10 @@ def _text(value: object) -> str:
     return "" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, digits: int) -> str:
     if value is None:
         return "[dim]-[/]"
-    return f"{value:.8g}" if isinstance(value, float) else _plain(_text(value))
+    return f"{value:.{digits}g}" if isinstance(value, float) else _plain(_text(value))
 
 
 def _plain(text: str) -> str:
