@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command("simulate")(simulate)
 
 
-def simulate(  # noqa: PLR0917, typer reads the options from the parameters
+def simulate(
     survey: Annotated[SurveyName, typer.Argument(help="Whose alerts.")],
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
     nights: Annotated[int, typer.Option(min=1, help="Consecutive nights.")] = 1,

@@ -33,7 +33,7 @@ def _images(
     def render(begin: int, end: int) -> Triplet:
         part = found.part(begin, end)
         place = part.x - left[begin:end], part.y - low[begin:end]
-        rng = np.random.default_rng([seed, 41, exposure.key, exposure.field, begin // BLOCK])
+        rng = np.random.default_rng([seed, 41, exposure.visit, exposure.field, begin // BLOCK])
         images = triplet(Frame(exposure, population, part, size, *place), rng)
         outside = _beyond_edge(exposure.survey, size, left[begin:end], low[begin:end])
         for image in (images.science, images.template, images.difference):

@@ -164,7 +164,7 @@ class Lsst:
         n = len(objects)
         static = self._population.static[exposure.band][objects]
         error = measured.error[objects]
-        rng = np.random.default_rng([self._seed, 31, exposure.key, exposure.field])
+        rng = np.random.default_rng([self._seed, 31, exposure.visit, exposure.field])
         jitter = rng.standard_normal((2, n))
         # The forced position is a little off the measured one, so the flux is a little different.
         flux = measured.flux[objects] + 0.08 * error * jitter[0]
@@ -191,7 +191,7 @@ class Lsst:
     def _source_columns(
         self, exposure: Exposure, d: Detections, ids: Integers, object_ids: Integers
     ) -> dict[str, Any]:
-        rng = np.random.default_rng([self._seed, 32, exposure.key, exposure.field])
+        rng = np.random.default_rng([self._seed, 32, exposure.visit, exposure.field])
         n = len(d)
         normal = rng.standard_normal((14, n))
         uniform = rng.uniform(size=(3, n))

@@ -94,7 +94,7 @@ def noise(exposure: Exposure, flux: Array) -> Array:
 
 def photometry(exposure: Exposure, population: Population, seed: int) -> Photometry:
     """Measure all fixed objects of the field."""
-    rng = np.random.default_rng([seed, 21, exposure.key, exposure.field])
+    rng = np.random.default_rng([seed, 21, exposure.visit, exposure.field])
     true = population.flux(exposure.mjd, exposure.band)
     error = noise(exposure, true + population.static[exposure.band])
     place = CAMERAS[exposure.survey.name](exposure, population.east, population.north)
@@ -115,7 +115,7 @@ def detect(
     With ``wanted``, bogus detections fill up to that number of alerts, or a random part of the fixed
     objects is lost to masks when there are more.
     """
-    rng = np.random.default_rng([seed, 22, exposure.key, exposure.field])
+    rng = np.random.default_rng([seed, 22, exposure.visit, exposure.field])
     member = np.flatnonzero(measured.detected)
     moving = _moving(exposure, movers, rng)
     if wanted is not None:

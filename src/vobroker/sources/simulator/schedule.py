@@ -45,11 +45,6 @@ class Exposure:
         half = self.survey.exposure / 2 / 86400
         return self.mjd - half - ephemeris.TAI_MINUS_UTC + 2_400_000.5
 
-    @property
-    def key(self) -> int:
-        """Number that no other exposure of the survey has, for seeding its noise."""
-        return self.visit
-
 
 @dataclass(frozen=True, slots=True)
 class Field:

@@ -204,7 +204,7 @@ class Ztf:
         }
 
     def _columns(self, exposure: Exposure, d: Detections) -> dict[str, Any]:
-        rng = np.random.default_rng([self._seed, 33, exposure.key, exposure.field])
+        rng = np.random.default_rng([self._seed, 33, exposure.visit, exposure.field])
         n = len(d)
         normal, uniform = rng.standard_normal((8, n)), rng.uniform(size=(6, n))
         snr = d.snr
@@ -311,7 +311,7 @@ class Ztf:
 
     def _forced_columns(self, exposure: Exposure, measured: Photometry, objects: Integers) -> dict[str, Any]:
         """Measure at the places of objects, and on empty sky in each readout channel."""
-        rng = np.random.default_rng([self._seed, 31, exposure.key, exposure.field])
+        rng = np.random.default_rng([self._seed, 31, exposure.visit, exposure.field])
         population, n = self._population, len(objects)
         channel = np.append(measured.place.detector[objects], np.arange(_CHANNELS))
         counts = 10 ** (0.4 * (_ZERO_POINT[exposure.band] - 31.4))
