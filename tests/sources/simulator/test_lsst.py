@@ -9,10 +9,11 @@ import fastavro
 import numpy as np
 import pytest
 from astropy.wcs import WCS
-from tests.sources.simulator.packets import alerts, aperture, read, stamp
 
 from vobroker.sources import simulator
 from vobroker.sources.simulator.images import psf
+
+from .packets import alerts, aperture, read, stamp
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ from datetime import date
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sources.simulator.packets import alerts, read
 
 from vobroker.sources import simulator
+
+from .packets import alerts, read
 
 SMALL = {"history_nights": 3, "fields": 1}
 

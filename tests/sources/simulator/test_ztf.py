@@ -8,10 +8,11 @@ from collections import defaultdict
 import fastavro
 import numpy as np
 import pytest
-from tests.sources.simulator.packets import alerts, aperture, stamp
 
 from vobroker.sources import simulator
 from vobroker.sources.simulator import schemas
+
+from .packets import alerts, aperture, stamp
 
 ZERO_POINT = {1: 26.3, 2: 26.25, 3: 25.65}
 
