@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from vobroker.adql import AdqlError
+from vobroker.alerts.columns import ALERT
 from vobroker.filters import compile_filter, filter_tables, load_filters, starter_filters
 
 GOOD = """-- Bright
@@ -119,3 +121,15 @@ def test_errors_name_the_filter(tmp_path: Path, write: Callable[..., Path]) -> N
 def test_starter_filters_are_described() -> None:
     assert [f.name for f in starter_filters()] == ["bright-transient", "fast-moving", "young-supernova"]
     assert all(f.title and len(f.description) > 40 for f in starter_filters())
+
+
+def test_the_page_lists_the_columns_of_the_column_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "filters.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| (\w+) \| (\S*) *\| (.*) \|$", page, re.MULTILINE)
+    assert listed == [(c.name, c.type, c.unit, c.description) for c in ALERT]
+
+
+def test_the_example_of_the_page_is_a_filter() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "filters.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert compile_filter("my-outburst", example).columns[-1].name == "age"

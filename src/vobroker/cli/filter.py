@@ -59,7 +59,13 @@ def check(names: Names) -> None:
             out.print(f"{f.name} {f.version}: good", highlight=False)
 
 
-def show(name: Name, as_json: Json = False) -> None:
+def show(
+    name: Name,
+    source: Annotated[
+        bool, typer.Option("--source", help="Print only the text, to start a new one from.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show one filter."""
     from rich.table import Table
 
@@ -68,6 +74,9 @@ def show(name: Name, as_json: Json = False) -> None:
     found = _load(name)
     if as_json:
         print(json.dumps([_summary(f) for f in found], indent=1))
+        return
+    if source:
+        print("\n".join(f.text.rstrip("\n") for f in found))
         return
     for f in found:
         out.print(f"[bold]{f.title}[/]  {f.name} {f.version}", highlight=False)

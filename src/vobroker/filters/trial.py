@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from vobroker.adql import translate
-from vobroker.archive import Archive
 from vobroker.filters.compile import Filter, compile_filter
 from vobroker.filters.tables import filter_tables
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Table
+
+if TYPE_CHECKING:
+    from vobroker.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)
