@@ -15,7 +15,7 @@ from vobroker.alerts.columns import MEASUREMENT
 from vobroker.alerts.cutouts import KINDS, Cutout, plain
 from vobroker.alerts.schemas import PacketSchema
 from vobroker.alerts.surveys import has, native_names, native_table
-from vobroker.alerts.surveys.survey import History, Survey, Values, path
+from vobroker.alerts.surveys.survey import History, Survey, Values, kind_of, path
 from vobroker.votypes.arrow import schema as arrow_schema
 from vobroker.votypes.columns import Table
 
@@ -146,7 +146,7 @@ class AlertBatch:
     ) -> pa.RecordBatch:
         rows = len(self) if items is None else int(items.offsets[-1])
         owners = np.arange(rows, dtype=np.int32) if items is None else items.owners
-        given = history.measurements(values(_under(history), columns, rows))
+        given = history.measurements(values(history.places, columns, rows))
         owner = pa.array(owners)
         given |= {
             "row": owner,
@@ -181,16 +181,11 @@ def values(fields: Mapping[str, tuple[str, ...]], columns: Mapping[Path, pa.Arra
     found = {}
     for name, spellings in fields.items():
         at = next((path(spelling) for spelling in spellings if path(spelling) in columns), None)
-        found[name] = pa.nulls(rows, _null_type(name)) if at is None else columns[at]
+        found[name] = pa.nulls(rows, _NULLS[kind_of(name)]) if at is None else columns[at]
     return found
 
 
-def _null_type(name: str) -> pa.DataType:
-    return pa.string() if name in _TEXT else pa.float64() if name not in _WHOLE else pa.int64()
-
-
-_TEXT = frozenset({"band", "designation", "object", "sign", "ss_name"})
-_WHOLE = frozenset({"id", "pid", "fid", "visit", "detector", "dia_object", "ss_object", "n_detections"})
+_NULLS = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64()}
 
 
 def alert_paths(survey: Survey, schema: PacketSchema) -> frozenset[Path]:
@@ -201,14 +196,8 @@ def alert_paths(survey: Survey, schema: PacketSchema) -> frozenset[Path]:
 def history_paths(survey: Survey, schema: PacketSchema) -> frozenset[Path]:
     """Give the leaves that the measurements are made from, as a schema spells them."""
     return frozenset().union(
-        *(_present(_under(history), schema) for history in (survey.trigger, *survey.histories))
+        *(_present(history.places, schema) for history in (survey.trigger, *survey.histories))
     )
-
-
-def _under(history: History) -> dict[str, tuple[str, ...]]:
-    return {
-        name: tuple(f"{history.array}.{field}" for field in fields) for name, fields in history.fields.items()
-    }
 
 
 def _present(fields: Mapping[str, tuple[str, ...]], schema: PacketSchema) -> frozenset[Path]:

@@ -20,7 +20,7 @@ from vobroker.alerts.night import night
 from vobroker.alerts.origin import DeadLetter, Origin
 from vobroker.alerts.packets import Group, RawBatch, unwrap
 from vobroker.alerts.schemas import PacketSchema, SchemaSource
-from vobroker.alerts.surveys import SURVEYS, missing_fields, native_names, survey_of
+from vobroker.alerts.surveys import SURVEYS, missing_fields, native_names, survey_of, unfit_fields
 from vobroker.alerts.surveys.survey import Survey
 from vobroker.sky import healpix29
 
@@ -79,6 +79,11 @@ def _decode_group(
     if missing := missing_fields(survey, schema):
         message = f"schema '{schema.name}' {schema.version} has no field {', '.join(missing)}"
         return None, _all_dead(group, "missing-field", message, survey.name)
+    if unfit := unfit_fields(survey, schema):
+        message = (
+            f"schema '{schema.name}' {schema.version} has other types than the survey: {', '.join(unfit[:5])}"
+        )
+        return None, _all_dead(group, "bad-schema", message, survey.name)
     wanted = alert_paths(survey, schema)
     if whole:
         wanted |= history_paths(survey, schema) | frozenset(native_names(survey, schema).values())

@@ -11,12 +11,13 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cramjam
 import zstandard
 
 from vobroker.alerts.avro import kernel
-from vobroker.alerts.avro.program import compile_program
+from vobroker.alerts.avro.program import Program, compile_program
 from vobroker.alerts.avro.read import Datums, read
 from vobroker.alerts.avro.schema import SchemaError
 from vobroker.alerts.origin import DeadLetter, Origin
@@ -116,6 +117,7 @@ class _Header:
 _seen: list[_Header] = []
 """Headers met lately: packets of a survey repeat theirs (23 kB in ZTF), so it is known by its bytes."""
 _SEEN_LIMIT = 32
+_SEEN_BYTES = 2**20
 
 
 def _header(data: bytes) -> _Header:
@@ -138,8 +140,9 @@ def _header(data: bytes) -> _Header:
     header = _Header(
         data[:at], read_schema(meta[b"avro.schema"]), meta.get(b"avro.codec", b"null").decode("latin-1")
     )
-    _seen.insert(0, header)
-    del _seen[_SEEN_LIMIT:]
+    if at <= _SEEN_BYTES:
+        _seen.insert(0, header)
+        del _seen[_SEEN_LIMIT:]
     return header
 
 
@@ -195,7 +198,9 @@ def _cut(
     schema: PacketSchema, content: bytes, first: int, last: int, count: int, at: int
 ) -> Iterator[tuple[int, int]]:
     """Find where each datum of a block begins and ends, by walking them."""
-    walker = compile_program(schema.root, lambda _: False)
+    if count > last - first:
+        raise PacketError("bad-container", f"a block claims {count} alerts in {last - first} bytes", at)
+    walker = _walker(schema)
     for number in range(count):
         walked = read(walker, Datums([content], [first], [last]))
         status = int(walked.status[0])
@@ -207,6 +212,11 @@ def _cut(
         first = end
     if first != last:
         raise PacketError("bad-container", f"{last - first} bytes are left over in a block", at + first)
+
+
+@lru_cache(maxsize=16)
+def _walker(schema: PacketSchema) -> Program:
+    return compile_program(schema.root, lambda _: False)
 
 
 def _alone(header: _Header, sync: bytes, datum: bytes) -> bytes:
@@ -261,7 +271,9 @@ _CODECS = {
     "deflate": lambda block: zlib.decompressobj(-15).decompress(block, _LIMIT),
     "bzip2": lambda block: bz2.BZ2Decompressor().decompress(block, _LIMIT),
     "xz": lambda block: lzma.LZMADecompressor(memlimit=4 * _LIMIT).decompress(block, _LIMIT),
-    "zstandard": lambda block: zstandard.ZstdDecompressor().stream_reader(block).read(_LIMIT),
+    "zstandard": lambda block: (
+        zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(block).read(_LIMIT)
+    ),
     "snappy": _snappy,
 }
 """Each reads at most one byte more than the limit, so that a bomb never unfolds."""

@@ -73,10 +73,10 @@ store8, store32, store64 = _store(8, types.uint8), _store(32, types.uint32), _st
 
 @njit(inline="always")
 def varint(pos: Any, end: Any) -> Any:
-    """Read a zig-zag integer; gives it and the next address, which is minus the status on failure."""
+    """Read a zig-zag integer; give it and the next address, or on failure the status and minus the place."""
     # Nearly all lengths and counts take one byte.
     if pos >= end:
-        return 0, -TRUNCATED
+        return TRUNCATED, -pos
     b = np.uint64(load8(pos))
     if b < 128:
         return np.int64(b >> np.uint64(1)) ^ -np.int64(b & np.uint64(1)), pos + 1
@@ -89,13 +89,13 @@ def _long(pos: Any, end: Any) -> Any:
     shift = np.uint64(0)
     for i in range(10):
         if pos + i >= end:
-            return 0, -TRUNCATED
+            return TRUNCATED, -pos
         b = np.uint64(load8(pos + i))
         value |= (b & np.uint64(127)) << shift
         if b < 128:
             return np.int64(value >> np.uint64(1)) ^ -np.int64(value & np.uint64(1)), pos + i + 1
         shift += np.uint64(7)
-    return 0, -BAD_VARINT
+    return BAD_VARINT, -pos
 
 
 @njit(inline="always")
@@ -233,7 +233,7 @@ def walk(
                     elif x == 2 - b:
                         v, pos = varint(pos, end)
                         if pos < 0:
-                            err = -pos
+                            err, pos = v, -pos
                             break
                         if op == NLONG:
                             store64(data[a + k] + 8 * row, np.uint64(v))
@@ -264,7 +264,7 @@ def walk(
             elif op == LONG or op == INT:
                 v, pos = varint(pos, end)
                 if pos < 0:
-                    err = -pos
+                    err, pos = v, -pos
                     break
                 if op == LONG:
                     store64(data[a] + 8 * row, np.uint64(v))
@@ -286,7 +286,7 @@ def walk(
                         break
                 v, pos = varint(pos, end)
                 if pos < 0:
-                    err = -pos
+                    err, pos = v, -pos
                     break
                 if v < 0:
                     err = BAD_LENGTH
@@ -321,12 +321,12 @@ def walk(
                 if left[sp] == 0:
                     v, pos = varint(pos, end)
                     if pos < 0:
-                        err = -pos
+                        err, pos = v, -pos
                         break
                     if v < 0:
                         size, pos = varint(pos, end)
                         if pos < 0:
-                            err = -pos
+                            err, pos = size, -pos
                             break
                         if size < 0:
                             err = BAD_LENGTH
@@ -359,7 +359,7 @@ def walk(
             elif op == UNION:
                 v, pos = varint(pos, end)
                 if pos < 0:
-                    err = -pos
+                    err, pos = v, -pos
                     break
                 if v == a:
                     pc = b
@@ -386,7 +386,7 @@ def walk(
                         break
                 v, pos = varint(pos, end)
                 if pos < 0:
-                    err = -pos
+                    err, pos = v, -pos
                     break
                 if v < 0:
                     err = BAD_LENGTH
@@ -434,14 +434,14 @@ def walk(
                             break
                     v, pos = varint(pos, end)
                     if pos < 0:
-                        err = -pos
+                        err, pos = v, -pos
                         break
                 if err:
                     break
             elif op == SWITCH:
                 v, pos = varint(pos, end)
                 if pos < 0:
-                    err = -pos
+                    err, pos = v, -pos
                     break
                 if v < 0 or v >= a:
                     err = BAD_BRANCH

@@ -8,6 +8,12 @@ from typing import Any
 MAX_DEPTH = 24
 """Deepest nesting of types that is followed; real packets have four levels."""
 
+MAX_NODES = 20_000
+"""Most types in a schema with every named type written out where it is used; real ones have some 600."""
+
+MAX_FIXED = 2**24
+"""Largest fixed type, in bytes."""
+
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
 
@@ -101,9 +107,28 @@ def parse_schema(schema: Any) -> Node:
     ------
     SchemaError
         If a type is unknown, a record refers to itself, a field stands twice, a default does not
-        fit its type, or types nest deeper than :data:`MAX_DEPTH`.
+        fit its type, or types are more than :data:`MAX_NODES` or nest deeper than :data:`MAX_DEPTH`.
     """
-    return _node(schema, "", {}, 0)
+    node = _node(schema, "", {}, 0)
+    if (size := _size(node, {})) > MAX_NODES:
+        raise SchemaError(f"the schema has {size} types when written out; {MAX_NODES} is the limit")
+    return node
+
+
+def _size(node: Node, known: dict[int, int]) -> int:
+    """Count types as they stand when written out; a few named ones can multiply to very many."""
+    if id(node) not in known:
+        match node:
+            case Record(fields=fields):
+                inner = sum(_size(field.type, known) for field in fields)
+            case Union(branches):
+                inner = sum(_size(branch, known) for branch in branches)
+            case Array(below) | Map(below):
+                inner = _size(below, known)
+            case _:
+                inner = 0
+        known[id(node)] = 1 + inner
+    return known[id(node)]
 
 
 def _node(schema: Any, namespace: str, named: dict[str, Node | None], depth: int) -> Node:
@@ -157,11 +182,14 @@ def _named(
     named[name] = None
     node: Node
     if kind == "enum":
-        node = Enum(tuple(str(symbol) for symbol in schema.get("symbols", ())))
+        symbols = schema.get("symbols")
+        if not isinstance(symbols, list):
+            raise SchemaError(f"enum '{name}' has no symbols")
+        node = Enum(tuple(str(symbol) for symbol in symbols))
     elif kind == "fixed":
         size = schema.get("size")
-        if not isinstance(size, int) or size < 0:
-            raise SchemaError(f"fixed type '{name}' has no size")
+        if not isinstance(size, int) or not 0 <= size <= MAX_FIXED:
+            raise SchemaError(f"fixed type '{name}' has no size from 0 to {MAX_FIXED}")
         node = Fixed(size)
     else:
         node = Record(name, _fields(schema.get("fields"), name, namespace, named, depth))

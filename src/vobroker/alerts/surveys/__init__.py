@@ -9,7 +9,7 @@ from vobroker.alerts.avro.program import leaves
 from vobroker.alerts.avro.schema import Array, Enum, Node, Primitive, Record, Union
 from vobroker.alerts.schemas import PacketSchema
 from vobroker.alerts.surveys import lsst, ztf
-from vobroker.alerts.surveys.survey import Survey, path
+from vobroker.alerts.surveys.survey import Survey, kind_of, path
 from vobroker.votypes.columns import Column, Table
 
 SURVEYS: tuple[Survey, ...] = (lsst.SURVEY, ztf.SURVEY)
@@ -40,18 +40,43 @@ def missing_fields(survey: Survey, schema: PacketSchema) -> list[str]:
     ]
 
 
+def unfit_fields(survey: Survey, schema: PacketSchema) -> list[str]:
+    """Give the fields of the mapping whose type in the schema is not one the mapping can use."""
+    places = dict(survey.fields)
+    for history in (survey.trigger, *survey.histories):
+        places |= {f"{history.array}.{name}": spellings for name, spellings in history.places.items()}
+    unfit = []
+    for name, spellings in places.items():
+        kind = kind_of(name.rpartition(".")[2])
+        for spelling in spellings:
+            node = leaf(schema.root, path(spelling))
+            if node is not None and not (isinstance(node, Primitive) and node.kind in _KINDS[kind]):
+                unfit.append(f"{spelling} (not {kind})")
+    return unfit
+
+
+_KINDS = {
+    "text": {"string"},
+    "whole": {"int", "long"},
+    "number": {"int", "long", "float", "double"},
+}
+
+
 def has(node: Node, at: tuple[str, ...]) -> bool:
     """Whether a schema has a field at a path, through unions with null and arrays."""
+    return leaf(node, at) is not None
+
+
+def leaf(node: Node, at: tuple[str, ...]) -> Node | None:
+    """Give the type of the field at a path, through unions with null and arrays; None where it is not."""
     if isinstance(node, Union):
-        return node.optional is not None and has(node.optional, at)
+        return leaf(node.optional, at) if node.optional is not None else None
     if not at:
-        return True
+        return node
     if isinstance(node, Array):
-        return has(node.items, at)
-    if isinstance(node, Record):
-        field = node.field(at[0])
-        return field is not None and has(field.type, at[1:])
-    return False
+        return leaf(node.items, at)
+    field = node.field(at[0]) if isinstance(node, Record) else None
+    return leaf(field.type, at[1:]) if field is not None else None
 
 
 def native_names(survey: Survey, schema: PacketSchema) -> dict[str, tuple[str, ...]]:

@@ -29,6 +29,13 @@ class History:
     fields: Mapping[str, tuple[str, ...]]
     measurements: Callable[[Values], dict[str, pa.Array]]
 
+    @property
+    def places(self) -> dict[str, tuple[str, ...]]:
+        """Spellings of each field as paths from the top of the packet."""
+        return {
+            name: tuple(f"{self.array}.{field}" for field in fields) for name, fields in self.fields.items()
+        }
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
@@ -69,6 +76,15 @@ class Survey:
     histories: tuple[History, ...]
     trigger: History
     native: tuple[tuple[re.Pattern[str], str, str], ...] = ()
+
+
+_TEXT = frozenset({"band", "designation", "object", "sign", "ss_name"})
+_WHOLE = frozenset({"id", "pid", "fid", "visit", "detector", "dia_object", "ss_object", "n_detections"})
+
+
+def kind_of(name: str) -> str:
+    """Tell what the values of a short name are: ``text``, ``whole`` numbers, or any ``number``."""
+    return "text" if name in _TEXT else "whole" if name in _WHOLE else "number"
 
 
 def path(text: str) -> Path:
