@@ -1,0 +1,64 @@
+"""The web application: pages, files, and the rules that browsers are told to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.resources import files
+
+from fastapi import FastAPI, Request
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
+
+from vobroker.archive import Archive
+from vobroker.filters import Filter
+from vobroker.web.pages import alerts, errors, events, filters, live, objects, search, status
+from vobroker.web.site import Site
+
+PAGES = (live, filters, objects, alerts, events, search, status)
+
+HEADERS = {
+    # Everything comes from this server, and nothing that is written into a page can run.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+_PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""For SVG opened by itself: plots carry their styles, and run nothing."""
+
+
+def create_app(archive: Archive, *, filters: Sequence[Filter] = (), title: str = "vobroker") -> FastAPI:
+    """Make the web application of a broker.
+
+    Parameters
+    ----------
+    archive
+        What the pages show; may be written to by others meanwhile.
+    filters
+        The filters that run, with their texts.
+    title
+        Name of the site.
+    """
+    app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.site = Site.of(archive, filters, title)
+    for page in PAGES:
+        app.include_router(page.router)
+    app.mount("/static", StaticFiles(directory=str(files("vobroker.web") / "static")), name="static")
+    errors.add_to(app)
+    app.middleware("http")(_with_headers)
+    app.add_middleware(GZipMiddleware, minimum_size=2048)
+    return app
+
+
+async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await answer(request)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if response.headers.get("content-type", "").startswith("image/svg"):
+        response.headers["Content-Security-Policy"] = _PICTURE_POLICY
+    return response

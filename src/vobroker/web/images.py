@@ -1,0 +1,111 @@
+"""Image stamps as PNG pictures."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+MAX_SIDE = 1024
+"""Largest side of a stamp that is drawn, pixels; those of Rubin and ZTF have 30 to 110."""
+
+_SOFTENING = 0.1  # where the stretch turns from linear to logarithmic, as a part of the range
+_SIGMA_OF_MAD = 1.4826  # of a normal distribution
+
+Pixels = NDArray[np.float64]
+
+
+def png(stamp: bytes) -> bytes | None:
+    """Draw the primary image of a FITS file.
+
+    The grey scale goes from a little below the sky to the brightest pixels on an asinh stretch (Lupton et
+    al. 1999, AJ 118, 1406), row 1 at the bottom; pixels without a value are transparent.
+
+    Parameters
+    ----------
+    stamp
+        FITS bytes, of any origin.
+
+    Returns
+    -------
+    bytes or None
+        PNG; None where there is no image of two dimensions, at most :data:`MAX_SIDE` wide and high, with
+        at least one finite pixel.
+    """
+    pixels = _image(stamp)
+    if pixels is None:
+        return None
+    valid = np.isfinite(pixels)
+    grey = np.zeros(pixels.shape)
+    grey[valid] = _stretch(pixels[valid])
+    levels = np.stack([np.round(255 * grey), np.where(valid, 255, 0)], axis=-1).astype(np.uint8)
+    return _encode(levels[::-1])
+
+
+def placeholder() -> bytes:
+    """Give the picture that stands for a stamp that cannot be shown: a faint cross."""
+    side = 63
+    distance = np.abs(np.subtract.outer(np.arange(side), np.arange(side)))
+    cross = np.minimum(distance, distance[::-1]) == 0
+    levels = np.stack([np.full((side, side), 128), np.where(cross, 110, 30)], axis=-1).astype(np.uint8)
+    return _encode(levels)
+
+
+def _image(stamp: bytes) -> Pixels | None:
+    """Read the primary array; whatever is wrong with a file is its sender's affair, not an error of ours."""
+    try:
+        with (
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+            fits.open(io.BytesIO(stamp), lazy_load_hdus=True, disable_image_compression=True) as file,
+        ):
+            warnings.simplefilter("ignore")
+            shape = file[0].shape
+            if len(shape) != 2 or not all(1 <= side <= MAX_SIDE for side in shape):
+                return None
+            pixels = np.asarray(file[0].data, np.float64)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        fits.VerifyError,
+    ):
+        return None
+    return pixels if pixels.shape == shape and np.isfinite(pixels).any() else None
+
+
+def _stretch(values: Pixels) -> Pixels:
+    """Map values to 0 to 1."""
+    sky = np.median(values)
+    noise = _SIGMA_OF_MAD * np.median(np.abs(values - sky))
+    low, high = sky - 2 * noise, max(np.percentile(values, 99.8), sky + 6 * noise)
+    if not (np.isfinite(high - low) and high > low):
+        return np.full(values.shape, 0.5)
+    scaled = np.clip((values - low) / (high - low), 0, 1)
+    stretched: Pixels = np.arcsinh(scaled / _SOFTENING) / np.arcsinh(1 / _SOFTENING)
+    return stretched
+
+
+def _encode(levels: NDArray[np.uint8]) -> bytes:
+    """Write grey and opacity, shape (height, width, 2), as PNG (ISO/IEC 15948, colour type 4)."""
+    height, width, _ = levels.shape
+    lines = np.concatenate([np.zeros((height, 1), np.uint8), levels.reshape(height, -1)], axis=1)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 4, 0, 0, 0))
+        + _chunk(b"IDAT", zlib.compress(lines.tobytes(), 6))
+        + _chunk(b"IEND", b"")
+    )
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

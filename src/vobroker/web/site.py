@@ -1,0 +1,40 @@
+"""What every page has at hand: the archive, the filters, the name of the site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from vobroker.archive import Archive
+from vobroker.filters import Filter
+from vobroker.web.pulse import Pulse
+
+
+@dataclass
+class Site:
+    """A broker as its pages show it."""
+
+    archive: Archive
+    filters: dict[str, Filter]
+    title: str
+    pulse: Pulse = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pulse = Pulse(self.archive, self.filters)
+
+    @classmethod
+    def of(cls, archive: Archive, filters: Sequence[Filter], title: str) -> Site:
+        """Make a site; the filters are known by name."""
+        return cls(archive, {each.name: each for each in filters}, title)
+
+
+def site_of(request: Request) -> Site:
+    """Give the site that a request is for."""
+    return cast("Site", request.app.state.site)
+
+
+SiteHere = Annotated[Site, Depends(site_of)]
+"""A parameter of a page that is the site."""
