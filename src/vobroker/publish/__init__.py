@@ -1,1 +1,1 @@
-"""Where what passed a filter goes: VOEvent folders."""
+"""Publication: what passed a filter becomes packets for others."""

@@ -1,0 +1,86 @@
+"""The outbox: VOEvents of an archive in a folder, one file an event.
+
+The archive knows the events; the folder only follows. Its position file names the last event written, and
+moves on behind the files of each batch. Killed anywhere, the next run writes some files a second
+time, with the same bytes, and goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from vobroker.archive import Archive, ArchiveError
+from vobroker.publish.render import packets
+
+POSITION = ".position"
+"""File in the folder with the sequence number and the identifier of the last event written."""
+
+
+class PublishError(ArchiveError):
+    """Events that could not be written, with the reason and the place in one sentence."""
+
+
+def publish_folder(
+    archive: Archive, folder: Path, *, stream: str | None = None, role: str | None = None
+) -> int:
+    """Write the events that are not in a folder yet, to ``<stream>/<night>/<survey>-<alert id>.xml``.
+
+    Parameters
+    ----------
+    archive
+        Archive of the events.
+    folder
+        Made when it is not there. It follows one archive; given another, it starts again.
+    stream
+        Only events of this stream, which has a position of its own.
+    role
+        Role of the packets, see :func:`vobroker.publish.render.packets`.
+
+    Returns
+    -------
+    int
+        Number of events written.
+
+    Raises
+    ------
+    PublishError
+        If a file cannot be written (disk full, no permission). What was written stays, and the next
+        run goes on from there.
+    """
+    position = folder / (f"{POSITION}-{stream}" if stream else POSITION)
+    written = 0
+    try:
+        for batch in packets(archive, after=_read(position, archive), stream=stream, role=role):
+            for packet in batch:
+                night = folder / packet.stream / str(packet.night)
+                _write(night / f"{packet.survey}-{packet.alert_id}.xml", packet.content)
+            _write(position, f"{batch[-1].sequence} {batch[-1].ivorn}\n".encode())
+            written += len(batch)
+    except OSError as error:
+        raise PublishError(
+            f"cannot write {error.filename2 or error.filename or folder}: {error.strerror or error};"
+            f" {written} events written, the others follow at the next run"
+        ) from error
+    return written
+
+
+def _read(position: Path, archive: Archive) -> int:
+    """Give the sequence number of the last event written; 0 when it is none of this archive."""
+    try:
+        number, _, ivorn = position.read_text().strip().partition(" ")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return 0
+    event = archive.event(ivorn)
+    return int(number) if event and str(event["sequence"]) == number else 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole, or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+    os.replace(part, path)

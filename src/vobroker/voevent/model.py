@@ -1,0 +1,401 @@
+"""VOEvent as plain data: one class for each element, and where each field stands in the XML.
+
+VOEvent 2.0 (IVOA Recommendation 2011-07-11), section 3. A field's place (attribute, text of a child, child
+element) is said once, here; reading, writing and JSON follow it. ``None`` is "not there", which is not
+the same as an empty text. What a packet has beyond the model is kept: other attributes by name, other
+elements as XML.
+"""
+
+# ruff: noqa: RUF009 -- the calls only describe the field
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, field, fields, replace
+from enum import Enum
+from typing import Any
+
+ROLES = ("observation", "prediction", "utility", "test")
+"""What a packet may be (section 3.1.2)."""
+
+CITES = ("followup", "supersedes", "retraction")
+"""What a citation may mean (section 3.6.1)."""
+
+DATA_TYPES = ("string", "float", "int")
+"""What the value of a Param may be (section 3.3.1)."""
+
+COORDINATE_SYSTEMS = (
+    *(
+        f"{time}-{space}-{place}"
+        for place in ("TOPO", "GEO")
+        for space in ("ICRS", "FK5")
+        for time in ("TT", "UTC", "GPS")
+    ),
+    "TDB-ICRS-BARY",
+    "TDB-FK5-BARY",
+    "UTC-GEOD-TOPO",
+)
+"""Time scale, frame and reference position, as packets name them (section 3.4.1); the last is for observatories."""
+
+
+class At(Enum):
+    """Kind of place of a value in the XML."""
+
+    ATTRIBUTE = "attribute"
+    TEXT = "text"  # of a child element
+    CONTENT = "content"  # text of the element itself
+    ELEMENT = "element"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a field of a class stands in the XML of its element."""
+
+    at: At
+    name: str
+    of: Any = str
+    many: bool = False
+    required: bool = False
+    field: str = ""
+
+
+def _place(at: At, name: str, of: Any = str, *, many: bool = False, required: bool = False) -> Any:
+    default: Any = MISSING if required else () if many else None
+    return field(default=default, metadata={"xml": Place(at, name, of, many, required)})
+
+
+def _attribute(name: str, of: Any = str, *, required: bool = False) -> Any:
+    return _place(At.ATTRIBUTE, name, of, required=required)
+
+
+def _text(name: str, of: Any = str, *, many: bool = False, required: bool = False) -> Any:
+    return _place(At.TEXT, name, of, many=many, required=required)
+
+
+def _element(name: str, of: Any, *, many: bool = False, required: bool = False) -> Any:
+    return _place(At.ELEMENT, name, of, many=many, required=required)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Element:
+    """What every element may hold beyond the model.
+
+    ``other_attributes`` are (name, value), names in Clark notation and in order; ``other_elements`` are
+    child elements in canonical XML, each with the namespaces that it uses.
+    """
+
+    other_attributes: tuple[tuple[str, str], ...] = ()
+    other_elements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reference(Element):
+    """Content elsewhere (section 3.8)."""
+
+    uri: str = _attribute("uri", required=True)
+    type: str | None = _attribute("type")
+    mimetype: str | None = _attribute("mimetype")
+    meaning: str | None = _attribute("meaning")
+
+
+@dataclass(frozen=True)
+class Author(Element):
+    """Who is responsible for a packet (section 3.2.2)."""
+
+    title: tuple[str, ...] = _text("title", many=True)
+    short_name: tuple[str, ...] = _text("shortName", many=True)
+    logo_url: tuple[str, ...] = _text("logoURL", many=True)
+    contact_name: tuple[str, ...] = _text("contactName", many=True)
+    contact_email: tuple[str, ...] = _text("contactEmail", many=True)
+    contact_phone: tuple[str, ...] = _text("contactPhone", many=True)
+    contributor: tuple[str, ...] = _text("contributor", many=True)
+
+
+@dataclass(frozen=True)
+class Who(Element):
+    """Author and date of a packet (section 3.2); the date is UTC, as ISO 8601 without a zone."""
+
+    author_ivorn: str | None = _text("AuthorIVORN")
+    date: str | None = _text("Date")
+    description: str | None = _text("Description")
+    reference: Reference | None = _element("Reference", Reference)
+    author: Author | None = _element("Author", Author)
+
+
+@dataclass(frozen=True)
+class Param(Element):
+    """A named value (section 3.3.1); ``data_type`` is string where it is not there."""
+
+    name: str | None = _attribute("name")
+    value: str | None = _attribute("value")
+    unit: str | None = _attribute("unit")
+    ucd: str | None = _attribute("ucd")
+    data_type: str | None = _attribute("dataType")
+    utype: str | None = _attribute("utype")
+    descriptions: tuple[str, ...] = _text("Description", many=True)
+    references: tuple[Reference, ...] = _element("Reference", Reference, many=True)
+    text: tuple[str, ...] = _text("Value", many=True)
+
+
+@dataclass(frozen=True)
+class Group(Element):
+    """Params that belong together (section 3.3.2)."""
+
+    name: str | None = _attribute("name")
+    type: str | None = _attribute("type")
+    params: tuple[Param, ...] = _element("Param", Param, many=True)
+    descriptions: tuple[str, ...] = _text("Description", many=True)
+    references: tuple[Reference, ...] = _element("Reference", Reference, many=True)
+
+
+@dataclass(frozen=True)
+class Field(Element):
+    """Column of a table (section 3.3.4)."""
+
+    name: str | None = _attribute("name")
+    unit: str | None = _attribute("unit")
+    ucd: str | None = _attribute("ucd")
+    data_type: str | None = _attribute("dataType")
+    utype: str | None = _attribute("utype")
+    descriptions: tuple[str, ...] = _text("Description", many=True)
+    references: tuple[Reference, ...] = _element("Reference", Reference, many=True)
+
+
+@dataclass(frozen=True)
+class Row(Element):
+    """Row of a table."""
+
+    cells: tuple[str, ...] = _text("TD", many=True)
+
+
+@dataclass(frozen=True)
+class Data(Element):
+    """Rows of a table (section 3.3.5)."""
+
+    rows: tuple[Row, ...] = _element("TR", Row, many=True)
+
+
+@dataclass(frozen=True)
+class Table(Element):
+    """A small table (section 3.3.3)."""
+
+    name: str | None = _attribute("name")
+    type: str | None = _attribute("type")
+    descriptions: tuple[str, ...] = _text("Description", many=True)
+    references: tuple[Reference, ...] = _element("Reference", Reference, many=True)
+    params: tuple[Param, ...] = _element("Param", Param, many=True)
+    fields: tuple[Field, ...] = _element("Field", Field, many=True)
+    data: Data | None = _element("Data", Data)
+
+
+@dataclass(frozen=True)
+class What(Element):
+    """What was measured (section 3.3)."""
+
+    params: tuple[Param, ...] = _element("Param", Param, many=True)
+    groups: tuple[Group, ...] = _element("Group", Group, many=True)
+    tables: tuple[Table, ...] = _element("Table", Table, many=True)
+    descriptions: tuple[str, ...] = _text("Description", many=True)
+    references: tuple[Reference, ...] = _element("Reference", Reference, many=True)
+
+
+@dataclass(frozen=True)
+class AstroCoordSystem(Element):
+    """Name of a coordinate system, one of :data:`COORDINATE_SYSTEMS`."""
+
+    id: str | None = _attribute("id")
+
+
+@dataclass(frozen=True)
+class TimeInstant(Element):
+    """A time, ISO 8601 in the time scale of the coordinate system; or an offset from one."""
+
+    iso_time: str | None = _text("ISOTime")
+    time_offset: float | None = _text("TimeOffset", float)
+    time_scale: str | None = _text("TimeScale")
+
+
+@dataclass(frozen=True)
+class Time(Element):
+    """A time and its error, in ``unit``, seconds where it is not there."""
+
+    unit: str | None = _attribute("unit")
+    instant: TimeInstant | None = _element("TimeInstant", TimeInstant)
+    error: float | None = _text("Error", float)
+
+
+@dataclass(frozen=True)
+class Value2(Element):
+    """Two coordinates."""
+
+    c1: float = _text("C1", float, required=True)
+    c2: float = _text("C2", float, required=True)
+
+
+@dataclass(frozen=True)
+class Value3(Element):
+    """Three coordinates."""
+
+    c1: float = _text("C1", float, required=True)
+    c2: float = _text("C2", float, required=True)
+    c3: float = _text("C3", float, required=True)
+
+
+@dataclass(frozen=True)
+class Position2D(Element):
+    """A place in the sky; ``value`` and ``radius``, which is the error, are in ``unit``, deg as a rule."""
+
+    value: Value2 = _element("Value2", Value2, required=True)
+    radius: float | None = _text("Error2Radius", float)
+    unit: str | None = _attribute("unit")
+    name1: str | None = _text("Name1")
+    name2: str | None = _text("Name2")
+
+
+@dataclass(frozen=True)
+class Position3D(Element):
+    """A place in space, or on the Earth as longitude, latitude and height in ``deg-deg-m``."""
+
+    value: Value3 = _element("Value3", Value3, required=True)
+    unit: str | None = _attribute("unit")
+    name1: str | None = _text("Name1")
+    name2: str | None = _text("Name2")
+    name3: str | None = _text("Name3")
+
+
+@dataclass(frozen=True)
+class AstroCoords(Element):
+    """Time and place in a coordinate system."""
+
+    coord_system_id: str | None = _attribute("coord_system_id")
+    time: Time | None = _element("Time", Time)
+    position2d: Position2D | None = _element("Position2D", Position2D)
+    position3d: Position3D | None = _element("Position3D", Position3D)
+
+
+@dataclass(frozen=True)
+class ObservatoryLocation(Element):
+    """Where the observatory is, by name or by coordinates (section 3.4.2)."""
+
+    id: str | None = _attribute("id")
+    system: AstroCoordSystem | None = _element("AstroCoordSystem", AstroCoordSystem)
+    coords: AstroCoords | None = _element("AstroCoords", AstroCoords)
+
+
+@dataclass(frozen=True)
+class ObservationLocation(Element):
+    """Where and when the event was seen (section 3.4.3)."""
+
+    system: AstroCoordSystem | None = _element("AstroCoordSystem", AstroCoordSystem)
+    coords: AstroCoords | None = _element("AstroCoords", AstroCoords)
+
+
+@dataclass(frozen=True)
+class ObsDataLocation(Element):
+    """Observatory and observation."""
+
+    observatory: ObservatoryLocation | None = _element("ObservatoryLocation", ObservatoryLocation)
+    observation: ObservationLocation | None = _element("ObservationLocation", ObservationLocation)
+
+
+@dataclass(frozen=True)
+class WhereWhen(Element):
+    """Space and time of an event (section 3.4)."""
+
+    id: str | None = _attribute("id")
+    location: ObsDataLocation | None = _element("ObsDataLocation", ObsDataLocation)
+    descriptions: tuple[str, ...] = _text("Description", many=True)
+    references: tuple[Reference, ...] = _element("Reference", Reference, many=True)
+
+
+@dataclass(frozen=True)
+class How(Element):
+    """Instrument and method (section 3.5)."""
+
+    descriptions: tuple[str, ...] = _text("Description", many=True)
+    references: tuple[Reference, ...] = _element("Reference", Reference, many=True)
+
+
+@dataclass(frozen=True)
+class Inference(Element):
+    """What the author takes the event for, and how surely (section 3.6)."""
+
+    probability: float | None = _attribute("probability", float)
+    relation: str | None = _attribute("relation")
+    names: tuple[str, ...] = _text("Name", many=True)
+    concepts: tuple[str, ...] = _text("Concept", many=True)
+    descriptions: tuple[str, ...] = _text("Description", many=True)
+    references: tuple[Reference, ...] = _element("Reference", Reference, many=True)
+
+
+@dataclass(frozen=True)
+class Why(Element):
+    """First scientific assessment (section 3.6)."""
+
+    importance: float | None = _attribute("importance", float)
+    expires: str | None = _attribute("expires")
+    names: tuple[str, ...] = _text("Name", many=True)
+    concepts: tuple[str, ...] = _text("Concept", many=True)
+    inferences: tuple[Inference, ...] = _element("Inference", Inference, many=True)
+    descriptions: tuple[str, ...] = _text("Description", many=True)
+    references: tuple[Reference, ...] = _element("Reference", Reference, many=True)
+
+
+@dataclass(frozen=True)
+class EventIVORN(Element):
+    """Citation of another packet; ``cite`` is one of :data:`CITES`."""
+
+    ivorn: str = field(metadata={"xml": Place(At.CONTENT, "EventIVORN", required=True)})
+    cite: str | None = _attribute("cite")
+
+
+@dataclass(frozen=True)
+class Citations(Element):
+    """Packets that this one follows up, supersedes or retracts (section 3.7)."""
+
+    events: tuple[EventIVORN, ...] = _element("EventIVORN", EventIVORN, many=True)
+    description: str | None = _text("Description")
+
+
+@dataclass(frozen=True)
+class VOEvent(Element):
+    """A packet (section 3.1); ``role`` is one of :data:`ROLES`, ``observation`` where it is not there."""
+
+    ivorn: str = _attribute("ivorn", required=True)
+    role: str | None = _attribute("role")
+    version: str = field(default="2.0", metadata={"xml": Place(At.ATTRIBUTE, "version")})
+    who: Who | None = _element("Who", Who)
+    what: What | None = _element("What", What)
+    where_when: WhereWhen | None = _element("WhereWhen", WhereWhen)
+    how: How | None = _element("How", How)
+    why: Why | None = _element("Why", Why)
+    citations: Citations | None = _element("Citations", Citations)
+    description: str | None = _text("Description")
+    reference: Reference | None = _element("Reference", Reference)
+
+    def params(self) -> Iterator[tuple[str | None, Param]]:
+        """Yield every Param with the name of its group, None for those in no group."""
+        if self.what is None:
+            return
+        for param in self.what.params:
+            yield None, param
+        for group in self.what.groups:
+            for param in group.params:
+                yield group.name, param
+
+    @property
+    def coords(self) -> AstroCoords | None:
+        """Time and place of the observation, where the packet says it."""
+        location = self.where_when.location if self.where_when else None
+        observation = location.observation if location else None
+        return observation.coords if observation else None
+
+
+_PLACES: dict[type[Element], tuple[Place, ...]] = {}
+
+
+def places(element: type[Element]) -> tuple[Place, ...]:
+    """Give the places of a class's fields, in the order in which they are written."""
+    if element not in _PLACES:
+        own = [one for one in fields(element) if "xml" in one.metadata]
+        _PLACES[element] = tuple(replace(one.metadata["xml"], field=one.name) for one in own)
+    return _PLACES[element]
