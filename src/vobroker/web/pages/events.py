@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
 
+from vobroker.publish.render import render
 from vobroker.web.downloads import attachment
 from vobroker.web.limits import Identifier, Name
 from vobroker.web.site import SiteHere
@@ -15,12 +16,8 @@ router = APIRouter()
 @router.get("/events/{stream}/{survey}-{alert_id}.xml")
 def voevent(site: SiteHere, stream: Name, survey: Name, alert_id: Identifier) -> Response:
     """Give the VOEvent of an alert that passed a filter."""
-    from vobroker.publish.voevent import packet
-
     ivorn = f"ivo://{site.archive.authority}/{stream}#{survey}-{alert_id}"
-    event = site.archive.event(ivorn)
-    if event is None:
+    if site.archive.event(ivorn) is None:
         raise HTTPException(404, f"The {survey} alert {alert_id} has no event in “{stream}”.")
-    return attachment(
-        packet(site.archive, event), "application/x-voevent+xml", f"{stream}_{survey}-{alert_id}.xml"
-    )
+    name = f"{stream}_{survey}-{alert_id}.xml"
+    return attachment(render(site.archive, ivorn), "application/x-voevent+xml", name)

@@ -25,7 +25,8 @@ DEFAULT_RADIUS = 60.0
 
 _FOUND = 100
 _SEXAGESIMAL = re.compile(
-    r"(\d{1,2})[:h ](\d{1,2})[:m ](\d{1,2}(?:\.\d*)?)s?[\s,]+([+\-−]?)(\d{1,2})[:d° ](\d{1,2})[:m′' ](\d{1,2}(?:\.\d*)?)[s″\"]?"
+    r"(\d{1,2})[:h ](\d{1,2})[:m ](\d{1,2}(?:\.\d*)?)s?[\s,]+"
+    r"([+\-−]?)(\d{1,2})[:d° ](\d{1,2})[:m′' ](\d{1,2}(?:\.\d*)?)[s″\"]?"
 )
 _DECIMAL = re.compile(r"([+]?\d{1,3}(?:\.\d*)?)[\s,]+([+\-−]?\d{1,2}(?:\.\d*)?)")
 
@@ -83,7 +84,7 @@ def _alerts(site: Site, text: str) -> list[dict[str, Any]]:
 
 
 def _only(data: dict[str, Any], text: str) -> tuple[str, dict[str, str]] | None:
-    """The one thing that is called just so: its route and the parameters of that."""
+    """Give the route, and its parameters, of the one thing that is called just so."""
     objects = [row for row in data["objects"] if row["object_id"].lower() == text.lower()]
     if len(objects) == 1 and not data["alerts"]:
         return "one_object", {name: objects[0][name] for name in ("survey", "object_id")}

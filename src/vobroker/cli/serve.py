@@ -1,0 +1,157 @@
+"""``vobroker serve``: the web pages of an archive, and on request a river that flows into it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out
+
+if TYPE_CHECKING:
+    from vobroker.alerts.packets import RawBatch
+    from vobroker.archive import Archive
+    from vobroker.filters import Filter
+
+DEFAULT_PORT = 8080
+_TRIED = 20  # ports after the default one
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help="Serve the web pages, and open them in a browser.")(serve)
+
+
+def serve(
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(help=f"Port to listen on; {DEFAULT_PORT} or the next free one.", min=0, max=65535),
+    ] = None,
+    filters: Annotated[
+        Path | None,
+        typer.Option(help="Folder of .adql filters, or one file; the starter filters when not given."),
+    ] = None,
+    ingest: Annotated[
+        list[Path] | None, typer.Option(help="Packets to read meanwhile; may be given again.")
+    ] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Let simulated nights flow in.")] = False,
+    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
+    title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
+) -> None:
+    """Serve until interrupted."""
+    import uvicorn
+
+    from vobroker.archive import ArchiveError, open_archive
+    from vobroker.web import create_app
+
+    missing = [str(path) for path in ingest or () if not path.exists()]
+    if missing:
+        fail(f"no such file or folder: {', '.join(missing)}", 2)
+    chosen = _filters(filters)
+    stop = threading.Event()
+    with _listen(host, port) as listener:
+        try:
+            with open_archive(archive) as store:
+                sources = _sources(store, ingest or [], simulate, stop)
+                address = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
+                out.print(
+                    f"[bold]{title}[/] is at [link={address}]{address}[/]   Ctrl-C ends it", highlight=False
+                )
+                with _flowing(sources, store, chosen, archive / "voevents", stop):
+                    if open_page:
+                        threading.Timer(0.8, webbrowser.open, [address]).start()
+                    config = uvicorn.Config(
+                        create_app(store, filters=chosen, title=title),
+                        log_level="warning",
+                        server_header=False,
+                        timeout_graceful_shutdown=1,
+                    )
+                    uvicorn.Server(config).run(sockets=[listener])
+        except ArchiveError as error:
+            fail(str(error))
+
+
+def _filters(path: Path | None) -> list[Filter]:
+    from vobroker.adql import AdqlError
+    from vobroker.filters import load_filters, starter_filters
+
+    try:
+        return starter_filters() if path is None else load_filters(path)
+    except (AdqlError, OSError) as error:
+        fail(str(error), 2)
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    """Listen on the port, or where none is given on the first free one from the default on."""
+    ports = range(DEFAULT_PORT, DEFAULT_PORT + _TRIED) if port is None else (port,)
+    reason = ""
+    for number in ports:
+        try:
+            family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
+            return socket.create_server((host, number), family=family)
+        except OSError as error:
+            reason = error.strerror or str(error)
+    which = f"port {ports[0]}" if len(ports) == 1 else f"ports {ports[0]} to {ports[-1]}"
+    fail(f"cannot listen on {host}, {which}: {reason}")
+
+
+def _shown(host: str) -> str:
+    """Give the host as a browser on this machine reaches it."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _sources(
+    store: Archive, paths: list[Path], simulate: bool, stop: threading.Event
+) -> list[Callable[[], Iterable[RawBatch]]]:
+    from vobroker.pipeline.demo import nights
+    from vobroker.sources import files
+
+    sources: list[Callable[[], Iterable[RawBatch]]] = []
+    if paths:
+        sources.append(lambda: files.read(paths, resume=store.position))
+    if simulate:
+        sources.append(lambda: nights(store.position, stop))
+    return sources
+
+
+@contextmanager
+def _flowing(
+    sources: list[Callable[[], Iterable[RawBatch]]],
+    store: Archive,
+    filters: list[Filter],
+    voevents: Path,
+    stop: threading.Event,
+) -> Iterator[None]:
+    """Let sources flow into the archive, one after the other in a thread, until the block ends."""
+    from vobroker.alerts.schemas import default_schemas
+    from vobroker.archive import ArchiveError
+    from vobroker.pipeline.river import run
+
+    def flow() -> None:
+        try:
+            for source in sources:
+                run(source(), store, schemas=default_schemas(), filters=filters, voevents=voevents, stop=stop)
+                if stop.is_set():
+                    return
+        except ArchiveError as error:
+            err.print(
+                f"[bold red]error:[/] {error}; the pages stay, but nothing more comes in", soft_wrap=True
+            )
+
+    river = threading.Thread(target=flow, name="river")
+    river.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        river.join()
