@@ -180,6 +180,13 @@ def test_times_to_come_are_drawn_without_complaint() -> None:
     assert plot.render(curve({"mjd": 70000.0, "mag": 20.0}, {"mjd": 70400.0, "mag": 20.0}), "png")
 
 
+def test_a_time_that_has_no_date_is_drawn_without_one() -> None:
+    """Early Rubin sample packets carry seconds where days belong."""
+    light_curve = curve({"mjd": 1480360995.0, "mag": 20.0, "mag_error": 0.1, "flux": 4e4, "flux_error": 4e2})
+    assert "MJD 1.48036e+09" in plot.describe(light_curve)
+    assert plot.render(light_curve, "svg")
+
+
 def test_another_format_is_refused(ztf21abiuvdk: LightCurve) -> None:
     with pytest.raises(ValueError, match="drawn as svg or png, not 'gif'"):
         plot.render(ztf21abiuvdk, "gif")

@@ -146,10 +146,13 @@ def describe(light_curve: LightCurve) -> str:
     what = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     if not what:
         return f"{light_curve.object_id}, {light_curve.survey}: no measurements."
-    days = _unix_days(_column(light_curve.points, "mjd")[[0, -1]])
-    first, last = (f"{moment:%Y-%m-%d}" for moment in num2date(days))  # type: ignore[no-untyped-call]
+    ends = _column(light_curve.points, "mjd")[[0, -1]]
+    first, last, scale = (f"MJD {ends[0]:g}", f"{ends[1]:g}", "TAI")
+    if _has_dates(*ends):
+        first, last = (f"{moment:%Y-%m-%d}" for moment in num2date(_unix_days(ends)))  # type: ignore[no-untyped-call]
+        scale = "UTC"
     bands = ", ".join(light_curve.bands)
-    return f"{light_curve.object_id}, {light_curve.survey}: {what} in {bands} from {first} to {last} UTC."
+    return f"{light_curve.object_id}, {light_curve.survey}: {what} in {bands} from {first} to {last} {scale}."
 
 
 def _as_magnitude(rows: pa.Table) -> _Points:
@@ -260,8 +263,10 @@ def _axes(axes: Axes, light_curve: LightCurve, style: Style) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
-    dates = _dates(axes)
-    for each in (axes, dates):
+    both: list[Axes | SecondaryAxis] = [axes]
+    if _has_dates(*axes.get_xlim()):
+        both.append(_dates(axes))
+    for each in both:
         each.tick_params(direction="in", colors=style.ink, which="both")
         each.xaxis.label.set_color(style.ink)
         each.yaxis.label.set_color(style.ink)
@@ -290,6 +295,11 @@ def _dates(axes: Axes) -> SecondaryAxis:
     days = [num2date(edge + shift) for edge in (low, high)]  # type: ignore[no-untyped-call]
     dates.set_xlabel(f"{' – '.join(sorted({f'{day:{span}}' for day in days}))} (UTC)")
     return dates
+
+
+def _has_dates(low: float, high: float) -> bool:
+    """Whether the calendar, years 1 to 9999, has days for these MJDs; damaged packets carry others."""
+    return low > -678_000 and high < 2_973_000
 
 
 def _unix_days(mjd: ArrayLike) -> Floats:

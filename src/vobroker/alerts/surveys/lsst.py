@@ -60,12 +60,11 @@ _LIMIT = {
 def _alert(v: Values) -> dict[str, pa.Array]:
     flux, flux_error = number(v["flux"]), number(v["flux_error"])
     snr = number(v["snr"])
-    moving = pc.fill_null(pc.greater(v["ss_object"], 0), False)
-    fixed = pc.fill_null(pc.greater(v["dia_object"], 0), False)
-    name = pc.if_else(
-        moving,
-        pc.binary_join_element_wise("ss", pc.cast(v["ss_object"], pa.string()), ""),
-        pc.if_else(fixed, pc.cast(v["dia_object"], pa.string()), pa.scalar(None, pa.string())),
+    # Zero stands for none in real packets; a detection may leave its object to the object's record.
+    moving = pc.coalesce(without(v["ss_object"], 0), without(v["ss_record"], 0))
+    fixed = pc.coalesce(without(v["dia_object"], 0), without(v["dia_record"], 0))
+    name = pc.coalesce(
+        pc.binary_join_element_wise("ss", pc.cast(moving, pa.string()), ""), pc.cast(fixed, pa.string())
     )
     return {
         "alert_id": v["id"],
@@ -85,7 +84,7 @@ def _alert(v: Values) -> dict[str, pa.Array]:
         "real_bogus": v["real_bogus"],
         "extendedness": v["extendedness"],
         "trail_length": v["trail_length"],
-        "solar_system": moving,
+        "solar_system": pc.is_valid(moving),
         "solar_system_name": without(v["designation"], ""),
         "n_detections": v["n_detections"],
         "first_mjd": v["first_mjd"],
@@ -131,8 +130,10 @@ SURVEY = Survey(
     candidate="diaSource",
     fields={
         **{name: tuple(f"diaSource.{field}" for field in fields) for name, fields in _SOURCE.items()},
-        "dia_object": ("diaSource.diaObjectId", "diaObject.diaObjectId"),
-        "ss_object": ("diaSource.ssObjectId", "ssObject.ssObjectId"),
+        "dia_object": ("diaSource.diaObjectId",),
+        "ss_object": ("diaSource.ssObjectId",),
+        "dia_record": ("diaObject.diaObjectId",),
+        "ss_record": ("ssSource.ssObjectId", "ssObject.ssObjectId"),
         "ra_error": ("diaSource.raErr", "diaSource.ra_decl_Cov.raSigma"),
         "dec_error": ("diaSource.decErr", "diaSource.ra_decl_Cov.declSigma"),
         "snr": ("diaSource.snr",),

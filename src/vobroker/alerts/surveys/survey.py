@@ -79,7 +79,20 @@ class Survey:
 
 
 _TEXT = frozenset({"band", "designation", "object", "sign", "ss_name"})
-_WHOLE = frozenset({"id", "pid", "fid", "visit", "detector", "dia_object", "ss_object", "n_detections"})
+_WHOLE = frozenset(
+    {
+        "id",
+        "pid",
+        "fid",
+        "visit",
+        "detector",
+        "dia_object",
+        "ss_object",
+        "dia_record",
+        "ss_record",
+        "n_detections",
+    }
+)
 
 
 def kind_of(name: str) -> str:
