@@ -134,6 +134,29 @@ def test_missing_values_and_nan_pass_nothing(supernova: AlertBatch) -> None:
         assert len(answer.rows) == rows, condition
 
 
+def test_filters_of_one_set_do_not_mix_their_columns(supernova: AlertBatch) -> None:
+    texts = [
+        "SELECT mag + 1 AS x, band || '!' AS y FROM alert WHERE band = 'g'",
+        "SELECT mag + 2 AS x FROM alert WHERE band = 'r'",
+        "SELECT mag FROM alert WHERE band = 'g'",
+        "SELECT CASE WHEN mag < 17 THEN mag END AS x, CASE WHEN mag < 17 THEN band END AS y FROM alert",
+        "SELECT mag + 1 AS x, band || '!' AS y FROM alert WHERE band = 'g'",
+    ]
+    first, second, third, fourth, again = run([compile_filter("f", t) for t in texts], supernova)
+    band, mag = supernova.alert["band"].to_pylist(), supernova.alert["mag"].to_pylist()
+    g = [m for m, b in zip(mag, band, strict=True) if b == "g"]
+    r = [m for m, b in zip(mag, band, strict=True) if b == "r"]
+    assert len(g) > 5
+    assert len(r) > 5
+    assert first.result["x"].to_pylist() == pytest.approx([m + 1 for m in g])
+    assert set(first.result["y"].to_pylist()) == {"g!"}
+    assert second.result["x"].to_pylist() == pytest.approx([m + 2 for m in r])
+    assert third.result["mag"].to_pylist() == g
+    assert fourth.result["x"].to_pylist() == [m if m < 17 else None for m in mag]
+    assert fourth.result["y"].to_pylist() == [b if m < 17 else None for m, b in zip(mag, band, strict=True)]
+    assert again.result.equals(first.result)
+
+
 def test_many_batches_with_one_preparation(nights: dict[str, list[AlertBatch]]) -> None:
     filters = [
         compile_filter(f"f{n}", f"SELECT mag FROM alert WHERE snr > {n} AND band = 'g'") for n in range(10)

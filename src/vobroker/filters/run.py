@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -116,35 +116,46 @@ class _Scan:
         self.connection = _database().cursor()
         weakref.finalize(self, self.connection.close)
         self.connection.register("batch", self.window)
-        conditions = ", ".join(f"({f.condition()}) IS TRUE" for f in filters)
+        conditions = ", ".join(f"({f.condition()}) IS TRUE AS p{n}" for n, f in enumerate(filters))
         self.connection.execute(f"PREPARE judge AS SELECT row, {conditions} FROM batch")  # noqa: S608
+        self.computed = [list(f.computed()) for f in filters]
+        every = [sql for f in filters for sql in f.computed().values()]
+        expressions = ", ".join(["row", *(f"{sql} AS v{n}" for n, sql in enumerate(every))])
+        self.connection.execute(f"PREPARE compute AS SELECT {expressions} FROM batch ORDER BY row")  # noqa: S608
 
     def judge(self, table: pa.Table) -> list[pa.Array]:
         """Judge all rows by all filters; give the row numbers that pass each."""
-        rows, *judged = self._execute("EXECUTE judge", table).values()
+        rows, *judged = self._execute("EXECUTE judge", table)
         return [pa.array(np.sort(rows[passed])) for passed in judged]
 
     def report(self, table: pa.Table, rows: Sequence[pa.Array]) -> list[pa.Table]:
         """Give what each filter selects of its rows; plain columns are taken as they are."""
-        return [
-            self._report(f, table.take(passed)) if len(passed) else _schema(f).empty_table()
-            for f, passed in zip(self.filters, rows, strict=True)
-        ]
+        needed = [passed for passed, names in zip(rows, self.computed, strict=True) if names]
+        union = np.unique(np.concatenate(needed)) if needed else np.array([], np.int32)
+        if not len(union):
+            return [_report(f, table, passed, {}) for f, passed in zip(self.filters, rows, strict=True)]
+        _, *values = self._execute("EXECUTE compute", table.take(pa.array(union)))
+        reports = []
+        for f, passed, names in zip(self.filters, rows, self.computed, strict=True):
+            places = pa.array(np.searchsorted(union, passed))
+            mine, values = values[: len(names)], values[len(names) :]
+            made = {name: pa.array(v).take(places) for name, v in zip(names, mine, strict=True)}
+            reports.append(_report(f, table, passed, made))
+        return reports
 
-    def _report(self, filter_: Filter, passed: pa.Table) -> pa.Table:
-        columns = {name: passed[place] for name, place in filter_.plain().items()}
-        if computed := filter_.computed():
-            sql = f"SELECT {', '.join(computed.values())} FROM batch ORDER BY row"  # noqa: S608
-            values = self._execute(sql, passed)
-            columns |= dict(zip(computed, map(pa.array, values.values()), strict=True))
-        schema = _schema(filter_)
-        return pa.table([columns[f.name].cast(f.type) for f in schema], schema=schema)
-
-    def _execute(self, sql: str, table: pa.Table) -> dict[str, Any]:
+    def _execute(self, sql: str, table: pa.Table) -> list[Any]:
         self.window.table = table
         with _time_limit(self.connection):
-            answer: dict[str, Any] = self.connection.execute(sql).fetchnumpy()
-        return answer
+            return list(self.connection.execute(sql).fetchnumpy().values())
+
+
+def _report(filter_: Filter, table: pa.Table, passed: pa.Array, made: Mapping[str, pa.Array]) -> pa.Table:
+    schema = _schema(filter_)
+    if not len(passed):
+        return schema.empty_table()
+    columns: dict[str, Any] = {name: table[place].take(passed) for name, place in filter_.plain().items()}
+    columns |= made
+    return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)
 
 
 _prepared = threading.local()
