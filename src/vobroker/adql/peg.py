@@ -309,9 +309,9 @@ def _pattern(part: _Part) -> str:
 
 def _tokenizer(grammar: _Grammar, symbols: set[str]) -> Callable[[str, Limits], Tokens]:
     alternatives = [f"(?P<{name}>{_pattern(part)})" for name, part in grammar.tokens.items()]
-    alternatives.append(
-        "(?P<_symbol>" + "|".join(map(re.escape, sorted(symbols, key=len, reverse=True))) + ")"
-    )
+    if symbols:
+        longest_first = sorted(symbols, key=len, reverse=True)
+        alternatives.append(f"(?P<_symbol>{'|'.join(map(re.escape, longest_first))})")
     match = re.compile("|".join([*alternatives, "(?P<_other>(?s:.))"])).finditer
     reserved, word, blank, nest = frozenset(grammar.reserved), grammar.word, grammar.blank, grammar.nest
 
@@ -613,7 +613,7 @@ def _texts(part: _Part) -> set[str]:
 
 _PLAIN = """
 def parse(tokens, budget):
-    kinds, texts, starts, ends, _ = tuple_of(tokens)
+    kinds, texts, starts, ends = tokens.kinds, tokens.texts, tokens.starts, tokens.ends
     def step():
         nonlocal budget
         budget -= 1
@@ -621,13 +621,12 @@ def parse(tokens, budget):
 {memos}
 {functions}
     r = r_{start}(0)
-    if r is None or kinds[r[0]] != "": return None
-    return r[1]
+    return None if r is None or kinds[r[0]] != "" else (r[1],)
 """
 
 _NOTING = """
 def parse(tokens, budget):
-    kinds, texts, starts, ends, _ = tuple_of(tokens)
+    kinds, texts, starts, ends = tokens.kinds, tokens.texts, tokens.starts, tokens.ends
     far, expected, open_words = 0, set(), []
     def step():
         nonlocal budget
@@ -722,14 +721,14 @@ class Parser:
             raise SyntaxFailureError("too-deep", tokens.too_deep, (), tokens)
         budget = self.limits.steps_per_token * len(tokens.kinds)
         try:
-            value = self._plain(tokens, budget)
-            if value is None:
+            found = self._plain(tokens, budget)
+            if found is None:
                 self._explain(tokens, budget)
         except _OutOfStepsError:
             raise SyntaxFailureError("too-many-steps", 0, (), tokens) from None
         except RecursionError:
             raise SyntaxFailureError("too-deep", 0, (), tokens) from None
-        return value
+        return found[0]
 
     def _explain(self, tokens: Tokens, budget: int) -> NoReturn:
         if self._noting is None:
@@ -746,7 +745,6 @@ class Parser:
         names: dict[str, Any] = {f"B_{name}": builder for name, builder in self._builders.items()}
         names |= compiler.constants
         names["OutOfSteps"] = _OutOfStepsError
-        names["tuple_of"] = lambda t: (t.kinds, t.texts, t.starts, t.ends, t.too_deep)
         exec(compile(source, f"<{self._start} grammar>", "exec"), names)  # noqa: S102  our own grammar, no user text
         parse: Callable[[Tokens, int], Any] = names["parse"]
         return parse

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail
 from vobroker.cli.results import Form, show, write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vobroker.adql import AdqlError
+    from vobroker.votypes.columns import Table
 
 
 def register(app: typer.Typer) -> None:
@@ -70,26 +76,20 @@ def query(
         err.print(f"[yellow]only the first {maxrec} rows;[/] more with --maxrec", highlight=False)
 
 
-def wrong(error: Exception) -> NoReturn:
+def wrong(error: AdqlError) -> NoReturn:
     """Show what is wrong with a query, with its line and a caret, and leave."""
-    from vobroker.adql import AdqlError
-
-    assert isinstance(error, AdqlError)
     err.print("[bold red]error:[/] ", end="")
     err.print(error.render(), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(2)
 
 
-def list_tables(tables: object) -> None:
+def list_tables(tables: Mapping[str, Table]) -> None:
     """Print tables with their columns."""
     from rich.table import Table as Grid
 
     from vobroker.cli.common import out as screen
-    from vobroker.votypes.columns import Table
 
-    assert isinstance(tables, dict)
     for table in tables.values():
-        assert isinstance(table, Table)
         grid = Grid(
             "column",
             "type",
