@@ -111,7 +111,9 @@ def test_the_order_of_arrival_does_not_change_the_light_curve(
         with open_archive(tmp_path / name) as archive:
             for start in range(0, len(packets), 7):
                 ingest(archive, packets[start : start + 7], start=start)
-            curves.append(archive.light_curve("ZTF21abiuvdk").points.select(["kind", "measurement_id", "mjd"]))
+            curves.append(
+                archive.light_curve("ZTF21abiuvdk").points.select(["kind", "measurement_id", "mjd"])
+            )
     assert curves[0].equals(curves[1])
 
 
