@@ -171,14 +171,20 @@ def _observatory(survey: str, telescope: Observatory | None) -> ObservatoryLocat
         system=AstroCoordSystem("UTC-GEOD-TOPO"),
         coords=AstroCoords(
             "UTC-GEOD-TOPO",
-            position3d=Position3D(place, "deg-deg-m", "Longitude", "Latitude", "Elevation"),
+            position3d=Position3D(
+                unit="deg-deg-m", name1="Longitude", name2="Latitude", name3="Elevation", value=place
+            ),
         ),
     )
 
 
 def _observation(alert: Mapping[str, Any], telescope: Observatory | None) -> ObservationLocation:
     position = Position2D(
-        Value2(alert["ra"], alert["dec"]), _radius(alert, telescope), "deg", name1="RA", name2="Dec"
+        unit="deg",
+        name1="RA",
+        name2="Dec",
+        value=Value2(alert["ra"], alert["dec"]),
+        radius=_radius(alert, telescope),
     )
     time = Time("s", TimeInstant(iso_utc(alert["mjd"])))
     return ObservationLocation(AstroCoordSystem(SYSTEM), AstroCoords(SYSTEM, time, position))

@@ -2,6 +2,8 @@
 
 from vobroker.voevent.errors import VOEventError
 from vobroker.voevent.model import VOEvent
+from vobroker.voevent.read import read
+from vobroker.voevent.validate import Finding, validate
 from vobroker.voevent.write import write
 
-__all__ = ["VOEvent", "VOEventError", "write"]
+__all__ = ["Finding", "VOEvent", "VOEventError", "read", "validate", "write"]

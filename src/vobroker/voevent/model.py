@@ -34,7 +34,7 @@ COORDINATE_SYSTEMS = (
     "TDB-FK5-BARY",
     "UTC-GEOD-TOPO",
 )
-"""Time scale, frame and reference position, as packets name them (section 3.4.1); the last is for observatories."""
+"""Time scale, frame and reference position (section 3.4.1); the last one is for observatories."""
 
 
 class At(Enum):
@@ -79,19 +79,27 @@ def _element(name: str, of: Any, *, many: bool = False, required: bool = False) 
 class Element:
     """What every element may hold beyond the model.
 
-    ``other_attributes`` are (name, value), names in Clark notation and in order; ``other_elements`` are
-    child elements in canonical XML, each with the namespaces that it uses.
+    Attributes
+    ----------
+    other_attributes
+        Names and values. Names are in Clark notation, and behind ``C1/@`` or ``Description[2]/@`` where
+        the attribute is one of a child that the model has as a text.
+    other_elements
+        Child elements in canonical XML, each with the namespaces that it uses.
+    other_text
+        Text where only elements are expected.
     """
 
     other_attributes: tuple[tuple[str, str], ...] = ()
     other_elements: tuple[str, ...] = ()
+    other_text: str = ""
 
 
 @dataclass(frozen=True)
 class Reference(Element):
-    """Content elsewhere (section 3.8)."""
+    """Content elsewhere (section 3.8); real packets have some without ``uri``, though they must have it."""
 
-    uri: str = _attribute("uri", required=True)
+    uri: str | None = _attribute("uri")
     type: str | None = _attribute("type")
     mimetype: str | None = _attribute("mimetype")
     meaning: str | None = _attribute("meaning")
@@ -240,26 +248,26 @@ class Value3(Element):
     c3: float = _text("C3", float, required=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Position2D(Element):
     """A place in the sky; ``value`` and ``radius``, which is the error, are in ``unit``, deg as a rule."""
 
-    value: Value2 = _element("Value2", Value2, required=True)
-    radius: float | None = _text("Error2Radius", float)
     unit: str | None = _attribute("unit")
     name1: str | None = _text("Name1")
     name2: str | None = _text("Name2")
+    value: Value2 = _element("Value2", Value2, required=True)
+    radius: float | None = _text("Error2Radius", float)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Position3D(Element):
     """A place in space, or on the Earth as longitude, latitude and height in ``deg-deg-m``."""
 
-    value: Value3 = _element("Value3", Value3, required=True)
     unit: str | None = _attribute("unit")
     name1: str | None = _text("Name1")
     name2: str | None = _text("Name2")
     name3: str | None = _text("Name3")
+    value: Value3 = _element("Value3", Value3, required=True)
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,21 @@ def _fill(node: etree._Element, element: Element) -> None:
                     child.text = _text(one)
                 else:
                     _fill(child, one)
+    if element.other_text:
+        node.text = element.other_text
     for name, value in element.other_attributes:
-        node.set(name, value)
+        path, _, own = name.rpartition("/@")
+        _child(node, path).set(own, value)
     for fragment in element.other_elements:
         node.append(parse(fragment.encode()))
+
+
+def _child(node: etree._Element, path: str) -> etree._Element:
+    """Give the child that a path such as ``Description[2]`` means, the node itself without one."""
+    child = node.find(path) if path else node
+    if child is None:
+        raise ValueError(f"<{node.tag}> has no {path} to take an attribute")
+    return child
 
 
 def _text(value: Any) -> str:

@@ -14,11 +14,11 @@ NAMESPACES = {
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 """Namespace of ``schemaLocation``."""
 
-MAX_BYTES = 2**22
+MAX_BYTES = 2**21
 """Largest packet; real ones have some kilobytes."""
 
-MAX_DEPTH = 64
-"""Deepest nesting of elements; the schema's own is ten."""
+SPACE = " \t\r\n"
+"""What XML takes for white space."""
 
 
 def parse(document: bytes) -> etree._Element:
@@ -50,6 +50,5 @@ def parse(document: bytes) -> etree._Element:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, etree.XMLSyntaxError) and error.msg:
-        return error.msg
-    return str(error) or "it is empty"
+    message = error.msg if isinstance(error, etree.XMLSyntaxError) else str(error)
+    return " ".join((message or "the document is empty").split())
