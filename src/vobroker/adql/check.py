@@ -525,7 +525,8 @@ class _Checker:
         suggestion = _near(nearest(name.text, known))
         if not suggestion:
             homes = [key for key, table in self.tables.items() if name.text in table]
-            suggestion = f"Table {homes[0]} has one; is it missing in FROM?" if homes else ""
+            quoted = f"If it is text, write it in single quotes: '{name.text}'."
+            suggestion = f"Table {homes[0]} has one; is it missing in FROM?" if homes else quoted
         self.fail("unknown-column", f"There is no column {name.text}.", node, suggestion)
 
     def use(self, column: Field) -> None:

@@ -26,6 +26,12 @@ _ELSEWHERE = {
     "[": "ADQL has no arrays.",
 }
 
+_STRUCTURE = {
+    "SELECT", "FROM", "WHERE", "GROUP", "BY", "HAVING", "ORDER", "UNION", "INTERSECT", "EXCEPT", "JOIN", "ON",
+    "AND", "OR", "NOT", "IN", "IS", "LIKE", "ILIKE", "BETWEEN", "AS", "WITH", "THEN", "ELSE", "END", "WHEN",
+}  # fmt: skip
+"""Keywords that nobody means as a name."""
+
 
 def syntax_error(text: str, failure: SyntaxFailureError, limits: Limits) -> AdqlError:
     """Turn a failure of the parser into words."""
@@ -70,6 +76,10 @@ def _advice(text: str, tokens: Tokens, at: int, expected: tuple[str, ...]) -> st
         return f"The quotation mark {word} is never closed."
     if kind == "=" and before == "=":
         return _ELSEWHERE["=="]
+    if kind in ("<", ">") and before == "=":
+        return f"Write {kind}= instead of ={kind}."
+    if kind in _STRUCTURE and before == ",":
+        return f"There is a comma too many before {kind}."
     if kind == "Regular" and word.startswith("_"):
         return f'Names begin with a letter; write "{word}" in double quotes.'
     for candidate in (word, before):
@@ -77,8 +87,10 @@ def _advice(text: str, tokens: Tokens, at: int, expected: tuple[str, ...]) -> st
             return _ELSEWHERE[candidate.upper()]
     if _after_geometry_test(tokens, at) and "a comparison" in expected:
         return "CONTAINS and INTERSECTS give 1 or 0: write 1 = CONTAINS(...)."
+    if "a comparison" in expected and at and tokens.kinds[at - 1] in ("Regular", "Delimited"):
+        return f"A column alone is no condition: compare it, as in {before} = 1."
     names_wanted = {"a name", "a column", "a value", "a table", "Regular", "a condition"} & set(expected)
-    if kind.isupper() and word.isupper() and word.isidentifier() and names_wanted:
+    if kind.isupper() and kind not in _STRUCTURE and names_wanted:
         return (
             f'{word} is a reserved word; as a name write "{_as_written(text, tokens, at)}" in double quotes.'
         )
