@@ -1,4 +1,4 @@
-"""The whole sky as a small map: Mollweide's equal-area projection, 0h in the middle, east to the left."""
+"""The whole sky as a small map: Mollweide's equal-area projection, 12h in the middle, east to the left."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 _RADIUS = 100.0
+_CENTRE = 180.0  # right ascension in the middle of the map, degrees
 _GALACTIC_POLE = (192.85948, 27.12825)  # ICRS, degrees (Hipparcos catalogue, vol. 1, section 1.5.3)
 _ECLIPTIC_POLE = (270.0, 66.56071)  # obliquity at J2000 (IAU 2006)
 
@@ -30,7 +31,7 @@ def project(ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
     x, y : array of float64
         Within an ellipse of half axes 200 and 100; y grows downwards.
     """
-    longitude = np.radians((np.asarray(ra, np.float64) + 180) % 360 - 180)
+    longitude = np.radians((np.asarray(ra, np.float64) - _CENTRE + 180) % 360 - 180)
     latitude = np.radians(np.asarray(dec, np.float64))
     theta = latitude.copy()
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -67,15 +68,19 @@ def _dots(rows: list[Mapping[str, Any]], radius: float) -> Markup:
 @cache
 def _ground() -> Markup:
     """Outline, meridians and parallels, the plane of the Galaxy and the ecliptic."""
-    along = np.linspace(-180, 179.999, 181)
+    along = np.linspace(-179.999, 179.999, 181) + _CENTRE
     up = np.linspace(-90, 90, 91)
-    lines = [_path("grid", np.full(91, ra), up) for ra in (-120, -60, 0, 60, 120)]
-    lines += [_path("grid", along - 1e-3, np.full(181, dec)) for dec in (-60, -30, 0, 30, 60)]
+    lines = [_path("grid", np.full(91, ra), up) for ra in (60.0, 120.0, 180.0, 240.0, 300.0)]
+    lines += [_path("grid", along, np.full(181, dec)) for dec in (-60, -30, 0, 30, 60)]
     lines += [
         _path("galaxy", *_great_circle(*_GALACTIC_POLE)),
         _path("ecliptic", *_great_circle(*_ECLIPTIC_POLE)),
     ]
-    return Markup('<ellipse class="sky-edge" rx="200" ry="100"/>') + Markup("").join(lines)
+    hours = [
+        Markup('<text x="{:.0f}" y="10">{}h</text>').format(project([15.0 * hour], [0.0])[0][0], hour)
+        for hour in (4, 8, 12, 16, 20)
+    ]
+    return Markup('<ellipse class="sky-edge" rx="200" ry="100"/>') + Markup("").join([*lines, *hours])
 
 
 def _great_circle(ra: float, dec: float) -> tuple[Floats, Floats]:

@@ -18,6 +18,8 @@ from vobroker.web.site import SiteHere
 
 router = APIRouter()
 
+_GLIMPSE = 3  # matches of each filter in the list of all
+
 
 @router.get("/filters")
 def filters(request: Request, site: SiteHere) -> Response:
@@ -27,7 +29,11 @@ def filters(request: Request, site: SiteHere) -> Response:
         running = site.filters.get(line["name"])
         line["description"] = running.description if running else "This filter does not run any more."
         line["survey"] = running.survey if running else None
-    return respond(request, "filters.html", {"filters": lines})
+    data = {"filters": lines}
+    if wants_json(request):
+        return respond(request, "filters.html", data)
+    latest = {line["name"]: _latest(site.archive, line["name"]) for line in lines}
+    return respond(request, "filters.html", data | {"latest": latest})
 
 
 @router.get("/filters/{name}")
@@ -64,6 +70,14 @@ def one_filter(
         return respond(request, "filter.html", data)
     curves = {row["sequence"]: _curve(site.archive, row["survey"], row["object_id"]) for row in matches}
     return respond(request, "filter.html", data | {"curves": curves})
+
+
+def _latest(archive: Archive, name: str) -> list[dict[str, Any]]:
+    """Give the last matches of a filter with their light curves."""
+    events = overview.latest_events(archive, name, _GLIMPSE)
+    return [
+        jsonable(row, EVENT) | {"curve": _curve(archive, row["survey"], row["object_id"])} for row in events
+    ]
 
 
 def _curve(archive: Archive, survey: str, object_id: str | None) -> str | None:

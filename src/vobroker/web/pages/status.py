@@ -58,7 +58,7 @@ def dead_letter(request: Request, site: SiteHere, number: Identifier) -> Respons
         "letter": letter,
         "meaning": REASONS.get(row["reason"], ""),
         "excerpt": {"start": start, "hex": excerpt.hex()},
-        "lines": _hex_lines(excerpt, start),
+        "lines": _hex_lines(excerpt, start, row["at"]),
     }
     return respond(request, "deadletter.html", data)
 
@@ -95,13 +95,14 @@ def _letter(site: Site, number: int) -> dict[str, Any]:
     return row
 
 
-def _hex_lines(data: bytes, start: int) -> list[tuple[str, str, str]]:
-    """Write bytes as offset, hexadecimal and text, 16 to a line."""
+def _hex_lines(data: bytes, start: int, trouble: int | None) -> list[tuple[str, str, str, bool]]:
+    """Write bytes as offset, hexadecimal and text, 16 to a line, and tell the line with the trouble."""
     return [
         (
             f"{start + at:08x}",
             data[at : at + 16].hex(" "),
             "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in data[at : at + 16]),
+            trouble is not None and start + at <= trouble < start + at + 16,
         )
         for at in range(0, len(data), 16)
     ]
