@@ -147,14 +147,15 @@ class TestKill:
         env = {**os.environ, "VOBROKER_ARCHIVE": str(tmp_path / "killed")}
         kills = 0
         while True:
-            process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            if kills < 6:
-                wait_for_archive(tmp_path / "killed", process)
-                time.sleep(moments.uniform(0.0, 0.5))
-                process.send_signal(signal.SIGKILL)
-            assert process.stderr is not None
-            message = process.stderr.read().decode()
-            if process.wait() != -signal.SIGKILL:
+            with subprocess.Popen(
+                command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            ) as process:
+                if kills < 6:
+                    wait_for_archive(tmp_path / "killed", process)
+                    time.sleep(moments.uniform(0.0, 0.5))
+                    process.send_signal(signal.SIGKILL)
+                _, message = process.communicate()
+            if process.returncode != -signal.SIGKILL:
                 break
             kills += 1
         assert process.returncode == 0, message
