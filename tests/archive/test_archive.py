@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -249,6 +251,17 @@ def test_several_readers_share_an_archive(tmp_path: Path, ingest: Ingest, ztf: l
         assert len(archive.latest(5)) == 2
         with pytest.raises(ArchiveError, match="read-only"), archive.transaction() as transaction:
             transaction.set_positions({("a", 0): 1})
+
+
+def test_a_closed_archive_is_free_for_other_processes(tmp_path: Path) -> None:
+    archive = open_archive(tmp_path)
+    reader = threading.Thread(target=archive.ledger)
+    reader.start()
+    reader.join()
+    archive.close()
+    other = "import sys; from pathlib import Path; from vobroker.archive import open_archive\n"
+    other += "open_archive(Path(sys.argv[1])).close()"
+    subprocess.run([sys.executable, "-c", other, tmp_path], check=True)
 
 
 def test_rows_for_json_keep_every_digit(nova: Archive) -> None:

@@ -257,7 +257,7 @@ class Expected:
 
 
 @given(data=st.data())
-@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_received_is_archived_and_duplicate_and_dead(
     ztf: list[bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

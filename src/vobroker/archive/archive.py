@@ -117,6 +117,7 @@ class Archive:
         self._schemas = Once("packet_schema")
         self._writing = threading.Lock()
         self._local = threading.local()
+        self._readers: list[duckdb.DuckDBPyConnection] = []
 
     def __enter__(self) -> Self:
         return self
@@ -130,6 +131,8 @@ class Archive:
         """Close the archive; a transaction that is under way in another thread is waited for."""
         with self._writing:
             self._segments.close()
+            for reader in self._readers:
+                reader.close()
             self._db.close()
 
     @contextmanager
@@ -365,6 +368,7 @@ class Archive:
         """Give this thread's connection to the database."""
         if not hasattr(self._local, "db"):
             self._local.db = self._db.cursor()
+            self._readers.append(self._local.db)
         db: duckdb.DuckDBPyConnection = self._local.db
         return db
 
