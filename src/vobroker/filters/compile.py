@@ -92,8 +92,11 @@ class _OnBatch(DuckDB):
             )
         return "'" + text.replace("'", "''") + "'"
 
-    def field(self, column: Field) -> str:
+    def stored(self, column: Field) -> str:
         return self.identifier(_place(column))
+
+    def without_nan(self, sql: str) -> str:
+        return sql
 
 
 def _place(column: Field) -> str:

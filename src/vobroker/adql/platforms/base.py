@@ -51,6 +51,7 @@ class Translator:
         self.checked = checked
         self.parameters: list[Any] = [] if parameters is None else parameters
         self._outputs: list[tuple[Output, ...]] = []
+        self._false_is_null = True  # whether FALSE and NULL of the condition in hand mean the same
 
     def translate(self) -> Translation:
         """Write the whole query."""
@@ -139,11 +140,11 @@ class Translator:
         sql = f"SELECT {distinct}{items} FROM {', '.join(map(self.table, select.tables))}"  # noqa: S608
         self._outputs.append(outputs)
         if select.where:
-            sql += f" WHERE {self.condition(select.where)}"
+            sql += f" WHERE {self.within(select.where, false_is_null=True)}"
         if select.group:
             sql += f" GROUP BY {', '.join(map(self.group_key, select.group))}"
         if select.having:
-            sql += f" HAVING {self.condition(select.having)}"
+            sql += f" HAVING {self.within(select.having, false_is_null=True)}"
         sql += self.order(order, outputs, within=True)
         self._outputs.pop()
         return self.bounded(sql + self.limit(select.top, offset), select)
@@ -206,7 +207,7 @@ class Translator:
     def join_condition(self, join: tree.Join) -> str:
         """Write ON; USING and NATURAL become equalities."""
         if isinstance(join.condition, tree.Node):
-            return self.condition(join.condition)
+            return self.within(join.condition, false_is_null=True)
         pairs = self.checked.merged[id(join)]
         return " AND ".join(f"{self.field(a)} = {self.field(b)}" for a, b in pairs) or "TRUE"
 
@@ -214,9 +215,13 @@ class Translator:
 
     def field(self, column: Field) -> str:
         """Write a column."""
-        places = [self.place(source, name) for source, name in column.places]
-        sql = places[0] if len(places) == 1 else f"coalesce({', '.join(places)})"
+        sql = self.stored(column)
         return self.without_nan(sql) if column.type.type in ("REAL", "DOUBLE") else sql
+
+    def stored(self, column: Field) -> str:
+        """Write a column as it is stored, NaN included."""
+        places = [self.place(source, name) for source, name in column.places]
+        return places[0] if len(places) == 1 else f"coalesce({', '.join(places)})"
 
     def value(self, node: tree.Value) -> str:
         """Write a value."""
@@ -330,7 +335,10 @@ class Translator:
         sql = "CASE"
         for test, result in node.branches:
             subject = node.subject
-            written = self.compare(subject, "=", test) if subject else self.condition(test)  # type: ignore[arg-type]
+            if subject is None:
+                written = self.within(test, false_is_null=True)  # type: ignore[arg-type]
+            else:
+                written = self.compare(subject, "=", test)  # type: ignore[arg-type]
             sql += f" WHEN {written} THEN {self.value(result)}"
         return sql + (f" ELSE {self.value(node.default)}" if node.default is not None else "") + " END"
 
@@ -356,12 +364,13 @@ class Translator:
             case tree.Logical(operator=operator, operands=operands):
                 return "(" + f" {operator} ".join(map(self.condition, operands)) + ")"
             case tree.Not(operand=operand):
-                return f"(NOT {self.condition(operand)})"
+                return f"(NOT {self.within(operand, false_is_null=False)})"
             case tree.Comparison(left=left, operator=operator, right=right):
                 return self.compare(left, operator, right)
             case tree.Between(subject=subject, low=low, high=high):
-                within = f"({self.compare(subject, '>=', low)} AND {self.compare(subject, '<=', high)})"
-                return f"(NOT {within})" if node.negated else within
+                if node.negated:
+                    return f"({self.compare(subject, '<', low)} OR {self.compare(subject, '>', high)})"
+                return f"({self.compare(subject, '>=', low)} AND {self.compare(subject, '<=', high)})"
             case tree.In(subject=subject, choices=tuple() as choices):
                 listed = ", ".join(self.coerced(choice, subject) for choice in choices)
                 return f"({self.value(subject)} {_not(node.negated)}IN ({listed}))"
@@ -373,6 +382,30 @@ class Translator:
                 return f"({self.value(subject)} IS {_not(node.negated)}NULL)"
             case tree.Exists(query=query):
                 return f"EXISTS ({self.body(query)})"
+
+    def within(self, node: tree.Condition, *, false_is_null: bool) -> str:
+        """Write a condition in another context: NOT tells FALSE from NULL, WHERE and WHEN do not."""
+        before, self._false_is_null = self._false_is_null, false_is_null
+        sql = self.condition(node)
+        self._false_is_null = before
+        return sql
+
+    def bound(self, column: str, operator: str, value: str) -> str:
+        """Compare a stored floating column with a number, if the engine can leave NaN out by itself.
+
+        Other than with a guard around the column, it can then skip blocks of rows. The result for NaN is
+        FALSE, not NULL. Empty where the engine cannot.
+        """
+        return ""
+
+    def compare_column(self, left: tree.Value, operator: str, right: tree.Value) -> str:
+        """Write the comparison of a floating column with a number by :meth:`bound`; empty where it is none."""
+        found = isinstance(left, tree.ColumnReference) and self.checked.field_of(left)
+        if not found or found.type.type not in ("REAL", "DOUBLE") or self.constant(right) is None:
+            return ""
+        if found.type.type == "REAL" and self.type(right).is_integer and not _fits_real(right):
+            return ""
+        return self.bound(self.stored(found), operator, self.value(right))
 
     def compare(self, left: tree.Value, operator: str, right: tree.Value) -> str:
         """Write a comparison; ``1 = CONTAINS(...)`` becomes the bare condition."""
@@ -387,6 +420,11 @@ class Translator:
             ):
                 condition = self.shape_test(test)
                 return condition if (literal.text == "1") == (operator == "=") else f"(NOT {condition})"
+        if self._false_is_null:
+            plain = self.compare_column(left, operator, right)
+            plain = plain or self.compare_column(right, _MIRRORED[operator], left)
+            if plain:
+                return plain
         return f"({self.coerced(left, right)} {operator} {self.coerced(right, left)})"
 
     def coerced(self, node: tree.Value, other: tree.Value) -> str:
@@ -584,6 +622,7 @@ class Translator:
         raise AdqlError(code, message, self.checked.query.text, node.span)
 
 
+_MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _GEOMETRIC = ("CONTAINS", "INTERSECTS", "DISTANCE", "AREA", "COORD1", "COORD2", "COORDSYS")
 
 

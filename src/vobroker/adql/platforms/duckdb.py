@@ -56,6 +56,12 @@ class DuckDB(Translator):
         """Read NaN as NULL."""
         return f"nullif({sql}, 'nan')"
 
+    def bound(self, column: str, operator: str, value: str) -> str:
+        """Compare a stored column with a number: below NaN is infinity, and NaN is below nothing."""
+        if operator in (">", ">="):
+            return f"({column} {operator} {value} AND {column} <= 'inf')"
+        return f"({column} {operator} {value})" if operator != "<>" else ""
+
     def divide(self, left: str, right: str, *, integer: bool) -> str:
         """Write a quotient; ``//`` cuts toward zero."""
         return f"({left} {'//' if integer else '/'} nullif({right}, 0))"
