@@ -399,7 +399,7 @@ class Translator:
         return ""
 
     def compare_column(self, left: tree.Value, operator: str, right: tree.Value) -> str:
-        """Write the comparison of a floating column with a number by :meth:`bound`; empty where it is none."""
+        """Compare a floating column with a number by :meth:`bound`; empty where it is none of that."""
         found = isinstance(left, tree.ColumnReference) and self.checked.field_of(left)
         if not found or found.type.type not in ("REAL", "DOUBLE") or self.constant(right) is None:
             return ""
