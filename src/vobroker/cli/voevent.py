@@ -97,11 +97,13 @@ def list_events(
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    shown = ("sequence", "ivorn", "object_id", "mjd", "created")
-    table = Table(*shown, box=None, header_style="bold", pad_edge=False)
+    names = ("sequence", "ivorn", "object_id", "mjd", "created")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in names:
+        table.add_column(name, min_width=max((len(str(row[name])) for row in rows), default=0))
     for row in rows:
-        table.add_row(*(str(row[name] or "") for name in shown))
-    out.print(table)
+        table.add_row(*(str(row[name] or "") for name in names))
+    out.print(table, crop=False)
 
 
 def export(

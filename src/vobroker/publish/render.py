@@ -13,9 +13,8 @@ from vobroker.publish.voevent import alert_event
 from vobroker.voevent import write
 
 _EVENTS = """
-    SELECT event.sequence, event.ivorn, event.stream, event.version, event.cites, event.created,
-           payload.source, alert.*
-    FROM event JOIN alert USING (survey, alert_id) JOIN payload USING (survey, alert_id)
+    SELECT event.sequence, event.ivorn, event.stream, event.version, event.cites, event.created, alert.*
+    FROM event JOIN alert USING (survey, alert_id)
 """
 _NEXT = f"""{_EVENTS}
     WHERE event.sequence IN (
@@ -24,6 +23,9 @@ _NEXT = f"""{_EVENTS}
     ) ORDER BY event.sequence
 """
 _ONE = f"{_EVENTS} WHERE event.ivorn = $1"
+
+_SIMULATED = {"lsst": "reliabilityVersion", "ztf": "rbversion"}
+"""Native column of each survey that says ``simulated`` where nothing was observed."""
 
 
 class Packet(NamedTuple):
@@ -57,7 +59,7 @@ def packets(
         Most events in a batch; each batch is one look-up.
     """
     while rows := archive.query(_NEXT, [after, stream, batch]).to_pylist():
-        yield [_packet(row, role) for row in rows]
+        yield _packets(archive, rows, role)
         after = rows[-1]["sequence"]
 
 
@@ -69,31 +71,47 @@ def render(archive: Archive, ivorn: str, *, role: str | None = None) -> bytes:
     ArchiveError
         If there is no such event.
     """
-    for row in archive.query(_ONE, [ivorn]).to_pylist():
-        return _packet(row, role).content
-    raise ArchiveError(f"there is no event {ivorn} in {archive.folder}")
+    rows = archive.query(_ONE, [ivorn]).to_pylist()
+    if not rows:
+        raise ArchiveError(f"there is no event {ivorn} in {archive.folder}")
+    return _packets(archive, rows, role)[0].content
 
 
-def _packet(row: dict[str, Any], role: str | None) -> Packet:
-    event = alert_event(
-        row,
-        ivorn=row["ivorn"],
-        stream=row["stream"],
-        version=row["version"],
-        created=row["created"],
-        cites=row["cites"],
-        description=_descriptions().get(row["version"], ""),
-        role=role or ("test" if row["source"].startswith("simulator:") else "observation"),
-    )
-    return Packet(
-        row["sequence"],
-        row["ivorn"],
-        row["stream"],
-        row["night"],
-        row["survey"],
-        row["alert_id"],
-        write(event),
-    )
+def _packets(archive: Archive, rows: list[dict[str, Any]], role: str | None) -> list[Packet]:
+    simulated = set() if role else _simulated(archive, rows)
+    found = []
+    for row in rows:
+        alert = row["survey"], row["alert_id"]
+        event = alert_event(
+            row,
+            ivorn=row["ivorn"],
+            stream=row["stream"],
+            version=row["version"],
+            created=row["created"],
+            cites=row["cites"],
+            description=_descriptions().get(row["version"], ""),
+            role=role or ("test" if alert in simulated else "observation"),
+        )
+        found.append(
+            Packet(row["sequence"], row["ivorn"], row["stream"], row["night"], *alert, content=write(event))
+        )
+    return found
+
+
+def _simulated(archive: Archive, rows: list[dict[str, Any]]) -> set[tuple[str, int]]:
+    """Give survey and identifier of the alerts that a simulator made."""
+    found: set[tuple[str, int]] = set()
+    tables = archive.tables()
+    for survey in {row["survey"] for row in rows} & _SIMULATED.keys():
+        column = _SIMULATED[survey]
+        if column in tables[survey]:
+            made = archive.query(
+                f"SELECT alert_id FROM {survey} WHERE alert_id IN (SELECT unnest($1::BIGINT[]))"
+                f" AND {column} = 'simulated'",
+                [[row["alert_id"] for row in rows if row["survey"] == survey]],
+            )
+            found |= {(survey, alert_id) for alert_id in made["alert_id"].to_pylist()}
+    return found
 
 
 @cache

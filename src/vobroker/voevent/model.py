@@ -46,6 +46,9 @@ class At(Enum):
     ELEMENT = "element"
 
 
+ATTRIBUTE, TEXT, CONTENT, ELEMENT = At  # looking up a member costs more than what is done with it
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a field of a class stands in the XML of its element."""
@@ -64,15 +67,15 @@ def _place(at: At, name: str, of: Any = str, *, many: bool = False, required: bo
 
 
 def _attribute(name: str, of: Any = str, *, required: bool = False) -> Any:
-    return _place(At.ATTRIBUTE, name, of, required=required)
+    return _place(ATTRIBUTE, name, of, required=required)
 
 
 def _text(name: str, of: Any = str, *, many: bool = False, required: bool = False) -> Any:
-    return _place(At.TEXT, name, of, many=many, required=required)
+    return _place(TEXT, name, of, many=many, required=required)
 
 
 def _element(name: str, of: Any, *, many: bool = False, required: bool = False) -> Any:
-    return _place(At.ELEMENT, name, of, many=many, required=required)
+    return _place(ELEMENT, name, of, many=many, required=required)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -352,7 +355,7 @@ class Why(Element):
 class EventIVORN(Element):
     """Citation of another packet; ``cite`` is one of :data:`CITES`."""
 
-    ivorn: str = field(metadata={"xml": Place(At.CONTENT, "EventIVORN", required=True)})
+    ivorn: str = field(metadata={"xml": Place(CONTENT, "EventIVORN", required=True)})
     cite: str | None = _attribute("cite")
 
 
@@ -370,7 +373,7 @@ class VOEvent(Element):
 
     ivorn: str = _attribute("ivorn", required=True)
     role: str | None = _attribute("role")
-    version: str = field(default="2.0", metadata={"xml": Place(At.ATTRIBUTE, "version")})
+    version: str = field(default="2.0", metadata={"xml": Place(ATTRIBUTE, "version")})
     who: Who | None = _element("Who", Who)
     what: What | None = _element("What", What)
     where_when: WhereWhen | None = _element("WhereWhen", WhereWhen)

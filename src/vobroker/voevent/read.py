@@ -9,7 +9,7 @@ from typing import Any, cast
 from lxml import etree
 
 from vobroker.voevent.errors import VOEventError
-from vobroker.voevent.model import At, Element, Place, VOEvent, places
+from vobroker.voevent.model import ATTRIBUTE, CONTENT, ELEMENT, TEXT, Element, Place, VOEvent, places
 from vobroker.voevent.xml import INSTANCE, NAMESPACES, SPACE, parse
 
 STC = "http://www.ivoa.net/xml/STC/"
@@ -97,7 +97,7 @@ def number(text: str, node: etree._Element, name: str) -> float:
 
 
 def _element(node: etree._Element, kind: type[Element], known: dict[str, Any] | None = None) -> Element:
-    by_name = {place.name: place for place in places(kind) if place.at is not At.ATTRIBUTE}
+    by_name = {place.name: place for place in places(kind) if place.at is not ATTRIBUTE}
     values: dict[str, Any] = _attributes(node, kind)
     others = values.pop("other_attributes")
     fragments: list[str] = []
@@ -105,22 +105,22 @@ def _element(node: etree._Element, kind: type[Element], known: dict[str, Any] | 
     for child in node:
         name = local_name(child)
         place = by_name.get(name)
-        if place is None or (place.at is At.TEXT and len(child)):
+        if place is None or (place.at is TEXT and len(child)):
             fragments.append(_fragment(child))
             continue
         counts[name] = counts.get(name, 0) + 1
         path = f"{name}[{counts[name]}]" if place.many else name
         _add(values, place, child)
-        if place.at is At.TEXT:
+        if place.at is TEXT:
             others += _named(path, child)
     text = " ".join(
         filter(None, (part.strip(SPACE) for part in (node.text or "", *(c.tail or "" for c in node))))
     )
     for place in places(kind):
-        if place.at is At.CONTENT:
+        if place.at is CONTENT:
             values[place.field], text = text, ""
         if place.required and values.get(place.field) is None:
-            what = "attribute" if place.at is At.ATTRIBUTE else "element"
+            what = "attribute" if place.at is ATTRIBUTE else "element"
             raise VOEventError(
                 f"line {node.sourceline} of the packet: <{local_name(node)}> has no {what} {place.name}"
             )
@@ -134,7 +134,7 @@ def _named(path: str, node: etree._Element) -> list[tuple[str, str]]:
 
 
 def _attributes(node: etree._Element, kind: type[Element]) -> dict[str, Any]:
-    by_name = {place.name: place for place in places(kind) if place.at is At.ATTRIBUTE}
+    by_name = {place.name: place for place in places(kind) if place.at is ATTRIBUTE}
     values: dict[str, Any] = {"other_attributes": []}
     for name, text in cast("dict[str, str]", node.attrib).items():
         place = by_name.get(name)
@@ -147,7 +147,7 @@ def _attributes(node: etree._Element, kind: type[Element]) -> dict[str, Any]:
 
 def _add(values: dict[str, Any], place: Place, child: etree._Element) -> None:
     value: Any
-    if place.at is At.ELEMENT:
+    if place.at is ELEMENT:
         value = _element(child, place.of)
     else:
         value = (child.text or "").strip(SPACE)

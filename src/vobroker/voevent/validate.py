@@ -16,13 +16,15 @@ from lxml import etree
 
 from vobroker.voevent.errors import VOEventError
 from vobroker.voevent.model import (
+    ATTRIBUTE,
     CITES,
+    CONTENT,
     COORDINATE_SYSTEMS,
     DATA_TYPES,
+    ELEMENT,
     ROLES,
     AstroCoords,
     AstroCoordSystem,
-    At,
     Citations,
     Element,
     EventIVORN,
@@ -97,7 +99,7 @@ _Report = tuple[etree._Element, str]
 
 
 def _walk(node: etree._Element, kind: type[Element], version: str) -> Iterator[_Report]:
-    by_name = {place.name: place for place in places(kind) if place.at is not At.ATTRIBUTE}
+    by_name = {place.name: place for place in places(kind) if place.at is not ATTRIBUTE}
     yield from ((node, message) for message in _attributes(node, kind, version))
     seen: set[str] = set()
     for child in node:
@@ -110,19 +112,19 @@ def _walk(node: etree._Element, kind: type[Element], version: str) -> Iterator[_
         if name in seen and not place.many:
             yield child, f"is there a second time in <{local_name(node)}>"
         seen.add(name)
-        if place.at is At.ELEMENT:
+        if place.at is ELEMENT:
             yield from _walk(child, place.of, version)
         elif place.of is float:
             yield from ((child, message) for message in _number(child.text or "", child, "the value"))
     for name, place in by_name.items():
-        if place.required and place.at is not At.CONTENT and name not in seen:
+        if place.required and place.at is not CONTENT and name not in seen:
             yield node, f"has no <{name}>"
     if check := _CHECKS.get(kind):
         yield from ((node, message) for message in check(node, version))
 
 
 def _attributes(node: etree._Element, kind: type[Element], version: str) -> Iterator[str]:
-    by_name = {place.name: place for place in places(kind) if place.at is At.ATTRIBUTE}
+    by_name = {place.name: place for place in places(kind) if place.at is ATTRIBUTE}
     for name, place in by_name.items():
         text = node.get(name)
         if text is None and place.required:
