@@ -11,7 +11,8 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import resources
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,17 @@ def default_schemas(folder: Path | None = None, registry: str | None = None) -> 
     with suppress(PackageNotFoundError):
         folders.append(Path(str(distribution("lsst-alert-packet").locate_file("lsst/alert/packet/schema"))))
     return SchemaSource(tuple(folders), registry)
+
+
+@cache
+def ztf_schema_text() -> str:
+    """Give ZTF schema 4.02 as the header of a public packet carries it.
+
+    ZTF publishes its schema inside its packets. ``ztf-4.02.avsc.json`` is byte for byte the
+    ``avro.schema`` of alert 2982177112815010003 of 2025-03-02 (programid 1, world-public), since packets
+    repeat it and a copy made elsewhere differs in its blanks.
+    """
+    return resources.files("vobroker.alerts.surveys").joinpath("ztf-4.02.avsc.json").read_text("utf-8")
 
 
 def _load(path: Path) -> PacketSchema:

@@ -6,7 +6,18 @@ import importlib
 
 import typer
 
-GROUPS = ("ingest", "ledger", "query", "filter", "lightcurve", "alert", "voevent", "simulate", "serve", "bench")
+GROUPS = (
+    "ingest",
+    "ledger",
+    "query",
+    "filter",
+    "lightcurve",
+    "alert",
+    "voevent",
+    "simulate",
+    "serve",
+    "bench",
+)
 """Modules of this package; each has ``register(app)``."""
 
 

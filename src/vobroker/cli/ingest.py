@@ -54,7 +54,7 @@ def ingest(
                 bar.update(
                     task,
                     completed=counts.received,
-                    note=f"{counts.archived} archived, {counts.duplicate} duplicates, {counts.dead} dead letters",
+                    note=f"{counts.archived} archived, {counts.duplicate} known, {counts.dead} dead letters",
                 )
 
             counts = run(

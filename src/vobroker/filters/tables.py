@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from vobroker.alerts.columns import ALERT
-from vobroker.alerts.schemas import PacketSchema, default_schemas, read_schema
+from vobroker.alerts.schemas import PacketSchema, default_schemas, read_schema, ztf_schema_text
 from vobroker.alerts.surveys import native_table, survey_of
 from vobroker.votypes.columns import Table
 
@@ -34,9 +33,7 @@ def _newest_schemas() -> list[PacketSchema]:
     source = default_schemas()
     versions = [version for folder in source.folders for version in _lsst_versions(folder)]
     newest = [source.by_id(100 * major + minor) for major, minor in sorted(versions)[-1:]]
-    # ZTF publishes its schema only inside its packets; this is the header of one.
-    ztf = files("vobroker").joinpath("sources", "simulator", "ztf-4.02.avsc.json").read_bytes()
-    return [*newest, read_schema(ztf)]
+    return [*newest, read_schema(ztf_schema_text())]
 
 
 def _lsst_versions(folder: Path) -> list[tuple[int, int]]:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import fastavro.schema
 
+from vobroker.alerts.schemas import ztf_schema_text
+
 LSST_VERSIONS = ((10, 0), (11, 0), (11, 1))
 """Versions whose fields the simulator fills."""
-
-
-@cache
-def ztf_text() -> str:
-    """ZTF schema 4.02 as the header of a public packet carries it.
-
-    ``ztf-4.02.avsc.json`` is byte for byte the ``avro.schema`` of alert 2982177112815010003 of 2025-03-02
-    (programid 1, world-public), since packets repeat it and a copy made elsewhere differs in its blanks.
-    """
-    return resources.files(__package__).joinpath("ztf-4.02.avsc.json").read_text("utf-8")
 
 
 @cache
@@ -45,7 +36,7 @@ def lsst(major: int, minor: int) -> dict[str, Any]:
 
 def ztf() -> dict[str, Any]:
     """ZTF alert schema 4.02."""
-    return dict(json.loads(ztf_text()))
+    return dict(json.loads(ztf_schema_text()))
 
 
 def records(schema: Any) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from vobroker.alerts.schemas import ztf_schema_text
 from vobroker.sources.simulator import ephemeris, observe, orbits, schedule, schemas, sites
 from vobroker.sources.simulator.lsst import Lsst
 from vobroker.sources.simulator.population import Population, populate
@@ -122,7 +123,7 @@ def simulate(
 def _form(survey: str, version: str) -> tuple[dict[str, Any], Callable[[bytes], bytes]]:
     """Give the schema of the packets and the function that wraps a datum as the survey sends it."""
     if survey == "ztf":
-        container = Container(schemas.ztf_text())
+        container = Container(ztf_schema_text())
         return schemas.ztf(), lambda datum: container.file([datum])
     major, _, minor = version.partition(".")
     if not (major.isdigit() and minor.isdigit()):

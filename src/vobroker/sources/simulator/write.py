@@ -19,7 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from vobroker.alerts.origin import Origin
-from vobroker.sources.simulator import schemas
+from vobroker.alerts.schemas import ztf_schema_text
 from vobroker.sources.simulator.visit import Visit
 from vobroker.sources.simulator.wire import Container
 
@@ -153,7 +153,7 @@ def _save_together(folder: Path, visit: Visit) -> int:
 
 
 def _container(visit: Visit) -> Container:
-    return Container(schemas.ztf_text() if visit.survey == "ztf" else json.dumps(visit.schema))
+    return Container(ztf_schema_text() if visit.survey == "ztf" else json.dumps(visit.schema))
 
 
 _SAVE: dict[str, Callable[[Path, Visit], int]] = {
