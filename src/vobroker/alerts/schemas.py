@@ -128,7 +128,7 @@ class SchemaSource:
             path = next(iter(sorted(folder.rglob(f"*.v{major}_{minor}.alert.avsc"))), None)
             if path is not None:
                 return _load(path)
-            looked.append(f"the folder {folder.name}")
+            looked.append(_called(folder))
         places = " and ".join(looked) or "nowhere: no folder, registry or lsst-alert-packet is there"
         raise UnknownSchemaError(f"no schema with id {schema_id} (LSST {major}.{minor}); looked in {places}")
 
@@ -165,6 +165,11 @@ def ztf_schema_text() -> str:
     repeat it and a copy made elsewhere differs in its blanks.
     """
     return resources.files("vobroker.alerts.surveys").joinpath("ztf-4.02.avsc.json").read_text("utf-8")
+
+
+def _called(folder: Path) -> str:
+    packaged = folder.parts[-3:-1] == ("alert", "packet")
+    return "the lsst-alert-packet distribution" if packaged else f"the folder {folder}"
 
 
 def _load(path: Path) -> PacketSchema:
