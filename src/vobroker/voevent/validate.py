@@ -168,13 +168,14 @@ def _ivorn(text: str | None, name: str) -> Iterator[str]:
         yield f"has {name} {text!r}, which is not an IVOA identifier such as ivo://authority/stream#event"
 
 
-def _iso(text: str | None, name: str) -> Iterator[str]:
+def _iso(text: str | None, name: str, *, leap_seconds: bool = False) -> Iterator[str]:
     if text is None:
         return
     found = _ISO.fullmatch(text)
     try:
-        # A leap second is the sixtieth; the calendar of the standard library has none.
-        datetime.fromisoformat(f"{text[:17]}59" if found and found[1] == "60" else text[:19])
+        # ISOTime may be a leap second; xs:dateTime knows none, nor does the calendar of the library.
+        leap = leap_seconds and found and found[1] == "60"
+        datetime.fromisoformat(f"{text[:17]}59" if leap else text[:19])
     except ValueError:
         found = None
     if not found:
@@ -286,7 +287,7 @@ _CHECKS: dict[type[Element], Callable[[etree._Element, str], Iterator[str]]] = {
     ObservationLocation: _check_observation,
     AstroCoordSystem: _check_system,
     AstroCoords: _check_coords,
-    TimeInstant: lambda node, _: _iso(_text(node, "ISOTime"), "the ISOTime"),
+    TimeInstant: lambda node, _: _iso(_text(node, "ISOTime"), "the ISOTime", leap_seconds=True),
     Position2D: _check_position,
     Why: _check_why,
     Inference: lambda node, _: _between(node.get("probability"), 0, 1, "the probability"),
