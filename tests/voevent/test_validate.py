@@ -23,7 +23,7 @@ GOOD = b"""<?xml version="1.0"?>
 <Error2Radius>0.1</Error2Radius></Position2D>
 </AstroCoords></ObservationLocation></ObsDataLocation></WhereWhen>
 <How><Reference uri="https://example.org"/></How>
-<Why importance="0.5" expires="2026-03-06T00:00:00"><Inference probability="1"/></Why>
+<Why importance="0.5" expires="2026-03-06T00:00:00"><Inference probability="1"><Name>x</Name></Inference></Why>
 <Citations><EventIVORN cite="followup">ivo://abc/d#c</EventIVORN></Citations>
 </v:VOEvent>"""
 
