@@ -1,0 +1,147 @@
+"""What an event says of its alert."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from lxml import etree
+
+from vobroker.alerts.columns import ALERT
+from vobroker.archive import Archive
+from vobroker.publish.render import Packet, packets
+from vobroker.publish.voevent import GROUPS, alert_event
+from vobroker.voevent import VOEvent, read, validate, write
+
+
+@pytest.fixture
+def rendered(archive: Archive) -> list[Packet]:
+    return [packet for batch in packets(archive, batch=100) for packet in batch]
+
+
+def series(archive: Archive) -> list[VOEvent]:
+    """The events of the real ZTF object in the stream of all alerts, in order of appearance."""
+    found = [packet for batch in packets(archive, stream="everything") for packet in batch]
+    events = [read(packet.content) for packet in found]
+    return [event for event in events if event.why and event.why.names == ("ZTF21abiuvdk",)]
+
+
+def of(text: str, kind: str) -> Any:
+    """Read a value as the column has it."""
+    if kind == "BOOLEAN":
+        return {"true": True, "false": False}[text]
+    if kind == "TIMESTAMP":
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    if kind == "REAL":
+        return float(np.float32(text))
+    return {"BIGINT": int, "INTEGER": int, "DOUBLE": float, "VARCHAR": str}[kind](text)
+
+
+def test_every_column_has_its_group() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(ALERT.names)
+
+
+def test_every_packet_is_valid(rendered: list[Packet], schema: etree.XMLSchema) -> None:
+    assert len(rendered) > 400
+    for packet in rendered:
+        schema.assertValid(etree.fromstring(packet.content))
+        assert validate(packet.content) == []
+
+
+def test_the_columns_of_the_alert_come_back_out_of_the_packet(
+    archive: Archive, rendered: list[Packet]
+) -> None:
+    for packet in rendered:
+        alert = archive.query(
+            "SELECT * FROM alert WHERE survey = ? AND alert_id = ?", [packet.survey, packet.alert_id]
+        ).to_pylist()[0]
+        found = {param.name: param for group, param in read(packet.content).params() if group != "filter"}
+        assert found.keys() == {name for name, value in alert.items() if value is not None}
+        for name, param in found.items():
+            column = ALERT[name]
+            assert of(param.value or "", column.type) == alert[name]
+            assert (param.unit or "", param.ucd) == (column.unit, column.ucd)
+            assert (param.data_type == "string") == (column.type not in ("INTEGER", "REAL", "DOUBLE"))
+
+
+def test_an_event_says_where_and_when_in_the_frame_it_names(archive: Archive) -> None:
+    event = series(archive)[0]
+    alert = {param.name: param.value for _, param in event.params()}
+    assert event.coords
+    assert event.coords.coord_system_id == "UTC-ICRS-TOPO"
+    assert event.coords.position2d
+    assert event.coords.position2d.value.c1 == float(alert["ra"] or 0)
+    assert event.coords.position2d.value.c2 == float(alert["dec"] or 0)
+    assert event.coords.position2d.radius == pytest.approx(1 / 3600)  # the packet gives no error
+    assert event.coords.time
+    assert event.coords.time.instant
+    tai_minus_utc = (
+        float(alert["mjd"] or 0)
+        - (
+            datetime.fromisoformat(event.coords.time.instant.iso_time or "") - datetime(1858, 11, 17)
+        ).total_seconds()
+        / 86400
+    )
+    assert tai_minus_utc * 86400 == pytest.approx(37, abs=1e-4)
+
+
+def test_the_position_error_is_the_larger_standard_error(rendered: list[Packet]) -> None:
+    for packet in rendered:
+        event = read(packet.content)
+        errors = [
+            float(param.value or 0) for _, param in event.params() if param.name in ("ra_error", "dec_error")
+        ]
+        if errors:
+            assert event.coords
+            assert event.coords.position2d
+            assert event.coords.position2d.radius == pytest.approx(max(errors) / 3600, abs=1e-10)
+
+
+def test_events_of_an_object_follow_one_another(archive: Archive) -> None:
+    events = series(archive)
+    assert len(events) == 34
+    assert events[0].citations is None
+    for earlier, later in pairwise(events):
+        assert later.citations
+        assert [(one.ivorn, one.cite) for one in later.citations.events] == [(earlier.ivorn, "followup")]
+
+
+def test_the_identifier_names_authority_stream_survey_and_alert(rendered: list[Packet]) -> None:
+    for packet in rendered:
+        expected = f"ivo://org.example.test/{packet.stream}#{packet.survey}-{packet.alert_id}"
+        assert read(packet.content).ivorn == packet.ivorn == expected
+
+
+def test_simulated_alerts_are_never_observations(archive: Archive, rendered: list[Packet]) -> None:
+    rows = archive.query("SELECT survey, alert_id, source FROM payload").to_pylist()
+    simulated = {(row["survey"], row["alert_id"]) for row in rows if ".tar.gz" in row["source"]}
+    assert len(simulated) == 360
+    for packet in rendered:
+        expected = "test" if (packet.survey, packet.alert_id) in simulated else "observation"
+        assert read(packet.content).role == expected
+
+
+def test_the_filter_is_told(rendered: list[Packet]) -> None:
+    packet = next(packet for packet in rendered if packet.stream == "bright-transient")
+    event = read(packet.content)
+    assert event.why
+    assert event.why.descriptions[0].startswith("Passed the filter bright-transient, version ")
+    assert event.why.descriptions[1].startswith("Bright new transient. ")
+
+
+def test_a_survey_of_which_nothing_is_known_has_events_too() -> None:
+    alert = dict.fromkeys(ALERT.names) | {
+        "survey": "new", "alert_id": 2**63 - 1, "mjd": 61000.0, "ra": 0.0, "dec": -90.0
+    }  # fmt: skip
+    event = alert_event(
+        alert,
+        ivorn=f"ivo://abc/s#new-{2**63 - 1}",
+        stream="s",
+        version="1",
+        created=datetime(2026, 3, 5, tzinfo=UTC),
+    )
+    assert validate(write(event)) == []
+    assert {param.name: param.value for _, param in event.params()}["alert_id"] == "9223372036854775807"
