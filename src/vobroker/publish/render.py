@@ -24,8 +24,8 @@ _NEXT = f"""{_EVENTS}
 """
 _ONE = f"{_EVENTS} WHERE event.ivorn = $1"
 
-_SIMULATED = {"lsst": "reliabilityVersion", "ztf": "rbversion"}
-"""Native column of each survey that says ``simulated`` where nothing was observed."""
+_SIMULATED = {"lsst": "target_name", "ztf": "rbversion"}
+"""Native column of each survey that begins with ``simulated`` where nothing was observed."""
 
 
 class Packet(NamedTuple):
@@ -107,7 +107,7 @@ def _simulated(archive: Archive, rows: list[dict[str, Any]]) -> set[tuple[str, i
         if column in tables[survey]:
             made = archive.query(
                 f"SELECT alert_id FROM {survey} WHERE alert_id IN (SELECT unnest($1::BIGINT[]))"
-                f" AND {column} = 'simulated'",
+                f" AND starts_with({column}, 'simulated')",
                 [[row["alert_id"] for row in rows if row["survey"] == survey]],
             )
             found |= {(survey, alert_id) for alert_id in made["alert_id"].to_pylist()}
