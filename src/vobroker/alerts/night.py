@@ -25,7 +25,10 @@ _LEAP_MJD, _TAI_MINUS_UTC = _leap_seconds()
 
 
 def utc_to_tai(mjd: Float) -> Float:
-    """MJD in UTC to MJD in TAI, shape (n,), days; NaN stays NaN. From 1972 on."""
+    """MJD in UTC to MJD in TAI, shape (n,), days; NaN stays NaN. From 1972 on.
+
+    A day of UTC is taken as 86400 s, the days that end in a leap second too.
+    """
     return mjd + _offset(mjd, _LEAP_MJD) / _DAY_SECONDS
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import cramjam
 import zstandard
@@ -267,10 +268,19 @@ def _snappy(block: bytes) -> bytes:
 
 
 _LIMIT = MAX_PACKET_BYTES + 1
+
+
+def _whole(unpacker: Any, block: bytes) -> bytes:
+    content: bytes = unpacker.decompress(block, _LIMIT)
+    if not unpacker.eof and len(content) < _LIMIT:
+        raise EOFError("it ends too early")
+    return content
+
+
 _CODECS = {
-    "deflate": lambda block: zlib.decompressobj(-15).decompress(block, _LIMIT),
-    "bzip2": lambda block: bz2.BZ2Decompressor().decompress(block, _LIMIT),
-    "xz": lambda block: lzma.LZMADecompressor(memlimit=4 * _LIMIT).decompress(block, _LIMIT),
+    "deflate": lambda block: _whole(zlib.decompressobj(-15), block),
+    "bzip2": lambda block: _whole(bz2.BZ2Decompressor(), block),
+    "xz": lambda block: _whole(lzma.LZMADecompressor(memlimit=4 * _LIMIT), block),
     "zstandard": lambda block: (
         zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(block).read(_LIMIT)
     ),

@@ -119,7 +119,7 @@ class SchemaSource:
         if self.registry is not None:
             try:
                 return read_schema(_fetch(self.registry, schema_id))
-            except (URLError, OSError, KeyError, ValueError) as error:
+            except (URLError, OSError, KeyError, TypeError, ValueError) as error:
                 if isinstance(error, SchemaError):
                     raise
                 looked.append(f"the registry ({getattr(error, 'reason', error)})")
