@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +13,7 @@ _MJD_EPOCH = datetime(1858, 11, 17)
 _MICROSECONDS = 86400 * 10**6
 
 
+@lru_cache(maxsize=256)  # all alerts of a visit have one time
 def iso_utc(mjd_tai: float) -> str:
     """Give a time as ISO 8601 in UTC, to the microsecond and without a zone (VOEvent 2.0, 3.4.3).
 

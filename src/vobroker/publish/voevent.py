@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -162,6 +163,7 @@ def _text(value: Any, kind: str) -> str | None:
     return str(value)
 
 
+@cache
 def _observatory(survey: str, telescope: Observatory | None) -> ObservatoryLocation:
     if telescope is None:
         return ObservatoryLocation(id=survey)
