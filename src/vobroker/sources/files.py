@@ -20,7 +20,9 @@ from vobroker.alerts.packets import MAX_PACKET_BYTES, RawBatch
 BATCH_BYTES = 128 * 2**20
 """A batch ends when its packets pass this, however few they are."""
 
-NOT_PACKETS = frozenset({".avsc", ".txt", ".md", ".json", ".yml", ".yaml", ".csv", ".sha256", ".md5"})
+NOT_PACKETS = frozenset(
+    {".avsc", ".txt", ".md", ".json", ".yml", ".yaml", ".csv", ".parquet", ".adql", ".sha256", ".md5"}
+)
 """Files of a folder that are plainly no packets and are passed over; named on their own they are tried."""
 
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -161,16 +163,18 @@ def _tar(path: Path, start: int) -> Iterator[_Read]:
                 if not member.isfile() or not _is_packet(Path(member.name)):
                     continue
                 origin = Origin(source, 0, position, f"!{member.name}")
-                position += 1
-                if position <= start:
+                if position < start:
+                    position += 1
                     continue
                 if member.size > MAX_PACKET_BYTES:
+                    position += 1
                     yield _Read(origin, problem=("too-large", _over_limit(member.size)), progress=position)
                     continue
                 content = archive.extractfile(member)
                 data = content.read() if content else b""
                 if len(data) < member.size:
                     raise EOFError(f"the archive ends inside {member.name}")
+                position += 1
                 yield _Read(origin, data, progress=position)
     except _DAMAGE as error:
         reason = "truncated" if isinstance(error, EOFError | tarfile.ReadError) else "unreadable"
