@@ -29,6 +29,7 @@ MAX_PACKET_BYTES = 64 * 2**20
 
 _MAGIC = b"Obj\x01"
 _SYNC = 16
+_ONE_ALERT = b"\x02"  # the count 1 of a block, zig-zag
 _CONFLUENT = 5
 
 
@@ -154,6 +155,12 @@ def _container(data: bytes, origin: Origin, groups: dict[PacketSchema, Group]) -
     sync = data[len(header.content) : start]
     if len(sync) < _SYNC:
         raise PacketError("truncated", "the container ends inside its header", len(data))
+    if header.codec == "null" and data.startswith(_ONE_ALERT, start) and data.endswith(sync):
+        size, first = _long(data, start + 1)
+        if first + size + _SYNC == len(data):
+            # One plain block of one alert, as ZTF sends them: nothing is left to look for.
+            groups.setdefault(header.schema, Group()).add(data, first, first + size, data, origin)
+            return
     found: list[tuple[bytes, int, int]] = []
     intact = False
     try:
