@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from vobroker.alerts.columns import ALERT
@@ -38,6 +40,38 @@ def of(text: str, kind: str) -> Any:
     if kind == "REAL":
         return float(np.float32(text))
     return {"BIGINT": int, "INTEGER": int, "DOUBLE": float, "VARCHAR": str}[kind](text)
+
+
+_ANY = {
+    "VARCHAR": st.text(),
+    "BOOLEAN": st.booleans(),
+    "SMALLINT": st.integers(-(2**15), 2**15 - 1),
+    "INTEGER": st.integers(-(2**31), 2**31 - 1),
+    "BIGINT": st.integers(-(2**63), 2**63 - 1),
+    "REAL": st.floats(width=32),
+    "DOUBLE": st.floats(),
+    "TIMESTAMP": st.datetimes(),
+}
+"""Whatever a damaged or hostile packet can put into a column."""
+
+_ROWS = st.fixed_dictionaries({column.name: st.one_of(st.none(), _ANY[column.type]) for column in ALERT})
+
+
+@given(
+    _ROWS,
+    st.floats(0, 360, exclude_max=True),
+    st.floats(-90, 90),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_no_alert_that_is_archived_can_stop_the_stream(
+    schema: etree.XMLSchema, row: dict[str, Any], ra: float, dec: float, mjd: float
+) -> None:
+    night = 20260305 if 41317 <= mjd < 88069 else None
+    alert = row | {"survey": "ztf", "ra": ra, "dec": dec, "mjd": mjd, "night": night}
+    event = alert_event(alert, ivorn="ivo://a.b/c#d", stream="c", version="1", created=datetime(2026, 3, 5))
+    packet = write(event)
+    assert read(packet).ivorn == "ivo://a.b/c#d"
+    schema.assertValid(etree.fromstring(packet))
 
 
 def test_every_column_has_its_group() -> None:

@@ -25,7 +25,7 @@ GOOD = b"""<?xml version="1.0"?>
 <How><Reference uri="https://example.org"/></How>
 <Why importance="0.5" expires="2026-03-06T00:00:00"><Inference probability="1"><Name>x</Name></Inference></Why>
 <Citations><EventIVORN cite="followup">ivo://abc/d#c</EventIVORN></Citations>
-</v:VOEvent>"""
+</v:VOEvent>"""  # noqa: E501 -- faults are looked for by line
 
 WRONG = {
     b'role="test"': (b'role="fun"', "line 2: <VOEvent> has the role 'fun'; it must be one of observation"),

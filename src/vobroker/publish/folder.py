@@ -26,6 +26,8 @@ def publish_folder(
 ) -> int:
     """Write the events that are not in a folder yet, to ``<stream>/<night>/<survey>-<alert id>.xml``.
 
+    The night of an alert whose time has no date is ``undated``.
+
     Parameters
     ----------
     archive
@@ -53,7 +55,7 @@ def publish_folder(
     try:
         for batch in packets(archive, after=_read(position, archive), stream=stream, role=role):
             for packet in batch:
-                night = folder / packet.stream / str(packet.night)
+                night = folder / packet.stream / str(packet.night or "undated")
                 _write(night / f"{packet.survey}-{packet.alert_id}.xml", packet.content)
             _write(position, f"{batch[-1].sequence} {batch[-1].ivorn}\n".encode())
             written += len(batch)

@@ -34,7 +34,7 @@ class Packet(NamedTuple):
     sequence: int
     ivorn: str
     stream: str
-    night: int
+    night: int | None
     survey: str
     alert_id: int
     content: bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -129,7 +130,8 @@ def alert_event(
         ),
         how=_how(survey, telescope),
         why=Why(
-            names=tuple(filter(None, (alert["object_id"],))), descriptions=tuple(filter(None, assessment))
+            names=tuple(map(_characters, filter(None, (alert["object_id"],)))),
+            descriptions=tuple(filter(None, assessment)),
         ),
         citations=Citations((EventIVORN(cites, "followup"),)) if cites else None,
     )
@@ -160,7 +162,15 @@ def _text(value: Any, kind: str) -> str | None:
         return str(value).lower()
     if kind == "TIMESTAMP":
         return f"{value.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
-    return str(value)
+    return _characters(str(value))
+
+
+def _characters(text: str) -> str:
+    """Replace what XML has no character for (XML 1.0, 2.2) by U+FFFD."""
+    return _NO_CHARACTER.sub("\ufffd", text)
+
+
+_NO_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @cache
@@ -188,7 +198,8 @@ def _observation(alert: Mapping[str, Any], telescope: Observatory | None) -> Obs
         value=Value2(alert["ra"], alert["dec"]),
         radius=_radius(alert, telescope),
     )
-    time = Time("s", TimeInstant(iso_utc(alert["mjd"])))
+    # A time outside the calendar has no night; the packet then carries it as a Param only.
+    time = Time("s", TimeInstant(iso_utc(alert["mjd"]))) if alert["night"] is not None else None
     return ObservationLocation(AstroCoordSystem(SYSTEM), AstroCoords(SYSTEM, time, position))
 
 
