@@ -367,7 +367,10 @@ class Archive:
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """Give this thread's connection to the database."""
         if not hasattr(self._local, "db"):
-            self._local.db = self._db.cursor()
+            try:
+                self._local.db = self._db.cursor()
+            except duckdb.ConnectionException as error:
+                raise ArchiveError(f"the archive {self.folder} is closed") from error
             self._readers.append(self._local.db)
         db: duckdb.DuckDBPyConnection = self._local.db
         return db

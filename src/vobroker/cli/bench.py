@@ -28,9 +28,7 @@ def bench(
     name: Annotated[str | None, typer.Argument(help="decode, river, ... ; further options go to it.")] = None,
 ) -> None:
     """Run one file of ``bench/`` as a module of its own."""
-    found = sorted(
-        path.stem for path in (CHECKOUT / "bench").glob("*.py") if "def main(" in path.read_text()
-    )
+    found = sorted(path.stem for path in (CHECKOUT / "bench").glob("*.py") if "def main(" in path.read_text())
     if not found:
         fail("the benchmarks are not installed with the package; run this in a source checkout")
     if name is None:

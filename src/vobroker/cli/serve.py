@@ -15,6 +15,10 @@ import typer
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out
 
 if TYPE_CHECKING:
+    from types import FrameType
+
+    from fastapi import FastAPI
+
     from vobroker.alerts.packets import RawBatch
     from vobroker.archive import Archive
     from vobroker.filters import Filter
@@ -47,8 +51,6 @@ def serve(
     title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
 ) -> None:
     """Serve until interrupted."""
-    import uvicorn
-
     from vobroker.archive import ArchiveError, open_archive
     from vobroker.web import create_app
 
@@ -68,15 +70,22 @@ def serve(
                 with _flowing(sources, store, chosen, archive / "voevents", stop):
                     if open_page:
                         threading.Timer(0.8, webbrowser.open, [address]).start()
-                    config = uvicorn.Config(
-                        create_app(store, filters=chosen, title=title),
-                        log_level="warning",
-                        server_header=False,
-                        timeout_graceful_shutdown=1,
-                    )
-                    uvicorn.Server(config).run(sockets=[listener])
+                    _run(create_app(store, filters=chosen, title=title), listener)
         except ArchiveError as error:
             fail(str(error))
+
+
+def _run(app: FastAPI, listener: socket.socket) -> None:
+    """Serve until a signal ends it; open streams then end by themselves."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.site.closing.set()
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=3)
+    Server(config).run(sockets=[listener])
 
 
 def _filters(path: Path | None) -> list[Filter]:

@@ -56,7 +56,10 @@ def create_app(archive: Archive, *, filters: Sequence[Filter] = (), title: str =
 
 
 async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await answer(request)
+    try:
+        response = await answer(request)
+    except Exception as error:
+        response = errors.failed(request, error)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if response.headers.get("content-type", "").startswith("image/svg"):

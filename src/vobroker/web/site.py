@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -21,6 +22,8 @@ class Site:
     filters: dict[str, Filter]
     title: str
     pulse: Pulse = field(init=False)
+    closing: Event = field(default_factory=Event)
+    """Set when the server is about to stop: streams end by themselves."""
 
     def __post_init__(self) -> None:
         self.pulse = Pulse(self.archive, self.filters)

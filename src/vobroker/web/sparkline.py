@@ -12,7 +12,7 @@ from markupsafe import Markup
 from vobroker.timeseries import LightCurve
 
 _WIDTH, _HEIGHT = 240.0, 44.0
-_THUMB_WIDTH, _THUMB_HEIGHT, _MARGIN = 168.0, 48.0, 4.0
+_THUMB_WIDTH, _THUMB_HEIGHT, _MARGIN = 168.0, 48.0, 8.0
 
 MAX_POINTS = 300
 """Most detections that a small light curve shows: the last ones."""

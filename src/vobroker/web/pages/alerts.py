@@ -20,6 +20,8 @@ from vobroker.web.site import Site, SiteHere
 
 router = APIRouter()
 
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}  # an archived alert does not change
+
 Kind = Annotated[str, Path(pattern=f"^({'|'.join(KINDS)})$")]
 
 
@@ -60,7 +62,7 @@ def cutout_png(site: SiteHere, survey: Name, alert_id: Identifier, kind: Kind) -
     """Give an image stamp as a picture; a cross where there is none or it cannot be drawn."""
     stamp = _stamp(site, survey, alert_id, kind)
     picture = images.png(stamp) if stamp is not None else None
-    return Response(picture or images.placeholder(), media_type="image/png")
+    return Response(picture or images.placeholder(), media_type="image/png", headers=_FOR_EVER)
 
 
 def _alert(site: Site, survey: str, alert_id: int) -> dict[str, Any]:

@@ -24,7 +24,12 @@ def add_to(app: FastAPI) -> None:
     """Let the app answer errors with pages."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _failed)
+
+
+def failed(request: Request, error: Exception) -> Response:
+    """Answer for a page that raised what it should not: the log has the reason, the reader an apology."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _page(request, 500, "The broker could not make this page. The reason is in its log.", [])
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -42,11 +47,6 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return _page(
         request, 422, f"“{where}” cannot be used: {problem['msg'][:1].lower()}{problem['msg'][1:]}.", []
     )
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _page(request, 500, "The broker could not make this page. The reason is in its log.", [])
 
 
 def _page(request: Request, status: int, sentence: str, near: list[dict[str, str]]) -> Response:

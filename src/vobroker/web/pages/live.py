@@ -46,8 +46,9 @@ async def _changes(site: Site) -> AsyncIterator[str]:
     async with _readers:
         state = await run_in_threadpool(site.pulse.now)
         seen, quiet, unsaid = state["last"], 0, 0
+        shown: dict[str, str] = {}
         yield "retry: 3000\n\n"
-        while True:
+        while not site.closing.is_set():
             await asyncio.sleep(EVERY)
             state = await run_in_threadpool(site.pulse.now)
             fresh = [row for row in state["alerts"] if row["sequence"] > seen]
@@ -56,7 +57,10 @@ async def _changes(site: Site) -> AsyncIterator[str]:
                 seen = state["last"]
                 yield _event("alerts", await run_in_threadpool(fragment, "live_rows.html", alerts=fresh))
             for part in ("summary", "beside"):
-                yield _event(part, await run_in_threadpool(_part, part, state))
+                html = await run_in_threadpool(_part, part, state)
+                if html != shown.get(part):
+                    shown[part] = html
+                    yield _event(part, html)
             quiet += 1
             if unsaid and quiet >= 10:  # a voice that speaks every second is of no use
                 yield _event("news", fragment("live_news.html", number=unsaid, **state))

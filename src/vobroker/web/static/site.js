@@ -38,7 +38,9 @@ if (live) {
     state("paused", "Paused");
   });
   live.addEventListener("htmx:sseBeforeMessage", (event) => {
-    if (paused()) event.preventDefault();
+    // What has the focus must not vanish under it.
+    const held = event.target.matches("aside *, aside") && event.target.contains(document.activeElement);
+    if (paused() || held) event.preventDefault();
   });
   live.addEventListener("htmx:sseOpen", () => paused() || state("live", "Live"));
   live.addEventListener("htmx:sseError", () => paused() || state("lost", "Connecting"));
