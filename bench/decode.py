@@ -18,11 +18,11 @@ import fastavro
 import pyarrow as pa
 from bench import report
 
-from vobroker.alerts.avro.program import compile_program
+from vobroker.alerts.avro.program import Program, compile_program
 from vobroker.alerts.avro.read import Datums, read
 from vobroker.alerts.decode import decode
 from vobroker.alerts.origin import Origin
-from vobroker.alerts.packets import RawBatch
+from vobroker.alerts.packets import RawBatch, unwrap
 from vobroker.alerts.schemas import default_schemas
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -90,8 +90,20 @@ def ztf(count: int) -> dict[str, float]:
         for packet in few:
             list(fastavro.reader(io.BytesIO(packet)))
 
+    raw = raw_batch(given)
+    ((schema, _),) = unwrap(raw, _SCHEMAS)[0].items()
+    history = ("candidate", "prv_candidates", "fp_hists")
+    candidate = compile_program(schema.root, lambda path: path[0] == "candidate", whole=False)
+    everything = compile_program(schema.root, lambda path: path[0] in history, whole=False)
+
+    def columns(program: Program) -> None:
+        for group in unwrap(raw, _SCHEMAS)[0].values():
+            read(program, group.datums)
+
     return {
         "fastavro, whole packet to dicts": rate(usual, len(few)),
+        "container and all of candidate": rate(lambda: columns(candidate), count),
+        "container, candidate, whole history, forced": rate(lambda: columns(everything), count),
         "common columns, checked to the last byte": rate(lambda: river(given, whole=False), count),
         "as the river does it": rate(lambda: river(given), count),
         "limit: copy of the bytes": rate(lambda: copy(given), count),
@@ -100,14 +112,18 @@ def ztf(count: int) -> dict[str, float]:
 
 def river(given: list[bytes], *, whole: bool = True) -> None:
     """Decode as the pipeline does, native columns and measurements included where ``whole``."""
-    raw = RawBatch(given, [Origin("bench", 0, number) for number in range(len(given))])
-    for batch in decode(raw, _SCHEMAS, whole=whole).batches:
+    for batch in decode(raw_batch(given), _SCHEMAS, whole=whole).batches:
         if whole:
             batch.native()
             batch.measurements()
 
 
 _SCHEMAS = default_schemas()
+
+
+def raw_batch(given: list[bytes]) -> RawBatch:
+    """Give packets as a source does."""
+    return RawBatch(given, [Origin("bench", 0, number) for number in range(len(given))])
 
 
 def copy(given: list[bytes]) -> bytes:
@@ -118,7 +134,7 @@ def copy(given: list[bytes]) -> bytes:
 def main() -> None:
     """Measure and show the table, and a plot where one is asked for."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--alerts", type=int, default=400, help="packets of each survey in memory")
+    options.add_argument("--alerts", type=int, default=1000, help="packets of each survey in memory")
     options.add_argument("--plot", type=Path, help="file for a plot of the Rubin rates")
     chosen = options.parse_args()
     pa.set_cpu_count(1)

@@ -38,6 +38,6 @@ def bars(path: Path, title: str, unit: str, values: dict[str, float]) -> None:
     axes.set_xlabel(unit)
     axes.set_title(title, loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.15)
+    axes.set_xlim(right=5 * max(values.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

@@ -166,7 +166,7 @@ def in_columns(
     given: Mapping[str, pa.Array], table: Table, rows: int, before: Iterable[tuple[str, pa.DataType]] = ()
 ) -> pa.RecordBatch:
     """Put columns in a table's order and types; those not given are null."""
-    target = pa.schema([pa.field(name, kind) for name, kind in before] + list(arrow_schema(table)))
+    target = _target(table, tuple(before))
     arrays = [
         pc.cast(given[field.name], field.type, safe=False)
         if field.name in given
@@ -174,6 +174,11 @@ def in_columns(
         for field in target
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=target)
+
+
+@lru_cache(maxsize=16)
+def _target(table: Table, before: tuple[tuple[str, pa.DataType], ...]) -> pa.Schema:
+    return pa.schema([pa.field(name, kind) for name, kind in before] + list(arrow_schema(table)))
 
 
 def values(fields: Mapping[str, tuple[str, ...]], columns: Mapping[Path, pa.Array], rows: int) -> Values:
@@ -188,11 +193,13 @@ def values(fields: Mapping[str, tuple[str, ...]], columns: Mapping[Path, pa.Arra
 _NULLS = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64()}
 
 
+@lru_cache(maxsize=64)
 def alert_paths(survey: Survey, schema: PacketSchema) -> frozenset[Path]:
     """Give the leaves that the common columns are made from, as a schema spells them."""
     return _present(survey.fields, schema)
 
 
+@lru_cache(maxsize=64)
 def history_paths(survey: Survey, schema: PacketSchema) -> frozenset[Path]:
     """Give the leaves that the measurements are made from, as a schema spells them."""
     return frozenset().union(

@@ -5,6 +5,9 @@ To add a survey, write its file and name it in :data:`SURVEYS`; ``docs/new-surve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from vobroker.alerts.avro.program import leaves
 from vobroker.alerts.avro.schema import Array, Enum, Node, Primitive, Record, Union
 from vobroker.alerts.schemas import PacketSchema
@@ -31,16 +34,18 @@ def survey_of(schema: PacketSchema) -> Survey | None:
     return next((survey for survey in SURVEYS if survey.record.fullmatch(schema.name)), None)
 
 
-def missing_fields(survey: Survey, schema: PacketSchema) -> list[str]:
+@lru_cache(maxsize=64)
+def missing_fields(survey: Survey, schema: PacketSchema) -> tuple[str, ...]:
     """Give the fields that the survey's mapping cannot do without and the schema does not have."""
-    return [
+    return tuple(
         " or ".join(survey.fields[name])
         for name in survey.required
         if not any(has(schema.root, path(spelling)) for spelling in survey.fields[name])
-    ]
+    )
 
 
-def unfit_fields(survey: Survey, schema: PacketSchema) -> list[str]:
+@lru_cache(maxsize=64)
+def unfit_fields(survey: Survey, schema: PacketSchema) -> tuple[str, ...]:
     """Give the fields of the mapping whose type in the schema is not one the mapping can use."""
     places = dict(survey.fields)
     for history in (survey.trigger, *survey.histories):
@@ -52,7 +57,7 @@ def unfit_fields(survey: Survey, schema: PacketSchema) -> list[str]:
             node = leaf(schema.root, path(spelling))
             if node is not None and not (isinstance(node, Primitive) and node.kind in _KINDS[kind]):
                 unfit.append(f"{spelling} (not {kind})")
-    return unfit
+    return tuple(unfit)
 
 
 _KINDS = {
@@ -79,7 +84,8 @@ def leaf(node: Node, at: tuple[str, ...]) -> Node | None:
     return leaf(field.type, at[1:]) if field is not None else None
 
 
-def native_names(survey: Survey, schema: PacketSchema) -> dict[str, tuple[str, ...]]:
+@lru_cache(maxsize=64)
+def native_names(survey: Survey, schema: PacketSchema) -> Mapping[str, tuple[str, ...]]:
     """Give the native columns and the path of each: every scalar field that is not image bytes.
 
     Fields of the triggering detection and of the packet itself keep their names; those of other
