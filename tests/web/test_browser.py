@@ -1,4 +1,4 @@
-"""The pages in a real browser: quiet, accessible, alive, and driven by keyboard alone."""
+"""The pages in a real browser: quiet console, news as they come, keyboard, themes, accessibility."""
 
 from __future__ import annotations
 
