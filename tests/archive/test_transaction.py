@@ -179,7 +179,10 @@ def test_another_alert_of_the_same_identifier_is_a_dead_letter(
     letter = archive.dead_letter(summary["id"])
     assert letter is not None
     assert (letter["reason"], letter["survey"], letter["source"]) == ("conflict", "ztf", "resent.tar")
-    assert letter["message"] == "ztf alert 1642404680815015001 is already archived with other content"
+    assert (
+        letter["message"]
+        == "resent.tar[0:0]: ztf alert 1642404680815015001 is already archived with other content"
+    )
     assert letter["data"] == other
     assert archive.packet("ztf", 1642404680815015001) == ztf[0]
     (line,) = [row for row in archive.ledger().to_pylist() if row["source"] == "resent.tar"]

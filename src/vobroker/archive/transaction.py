@@ -62,7 +62,10 @@ class NamedFilter(Protocol):
 
 
 class Transaction:
-    """Changes of the archive that are committed together; made by ``Archive.transaction``."""
+    """Changes of the archive that are committed together; made by ``Archive.transaction``.
+
+    ``filed`` counts the dead letters that are new to the archive.
+    """
 
     def __init__(
         self, db: DuckDBPyConnection, segments: Segments, heads: Once, schemas: Once, authority: str
@@ -72,6 +75,7 @@ class Transaction:
         self._heads = heads
         self._schemas = schemas
         self._authority = authority
+        self.filed = 0
 
     def add(self, batch: AlertBatch) -> tuple[AlertBatch | None, list[DeadLetter]]:
         """Store what is new in a batch: alerts, native columns, measurements, objects and packets.
@@ -205,16 +209,15 @@ class Transaction:
         self._do(statements.ADD_MEASUREMENTS, incoming=measured)
 
     def _file_conflicts(self, batch: AlertBatch, rows: pa.Table) -> list[DeadLetter]:
-        letters = [
-            DeadLetter(
-                Origin(row["source"], row["partition"], row["position"]),
-                "conflict",
-                f"{batch.survey} alert {row['alert_id']} is already archived with other content",
-                batch.packets[row["row"]],
-                survey=batch.survey,
+        letters = []
+        for row in rows.to_pylist():
+            member = batch.origin["member"][row["row"]].as_py()
+            origin = Origin(row["source"], row["partition"], row["position"], member)
+            sentence = (
+                f"{origin}: {batch.survey} alert {row['alert_id']} is already archived with other content"
             )
-            for row in rows.to_pylist()
-        ]
+            packet = batch.packets[row["row"]]
+            letters.append(DeadLetter(origin, "conflict", sentence, packet, survey=batch.survey))
         self._file(letters, rows["night"].to_pylist(), rows["visit"].to_pylist())
         return letters
 
@@ -242,7 +245,9 @@ class Transaction:
         table = table.append_column("night", pa.array(nights, pa.int32()))
         table = table.append_column("visit", pa.array(visits, pa.int64()))
         self._do(statements.COUNT_DEAD_LETTERS, letters=table)
-        self._do(statements.ADD_DEAD_LETTERS, letters=table)
+        with self._lent({"letters": table}):
+            added = self._db.execute(statements.ADD_DEAD_LETTERS).fetchone()
+        self.filed += added[0] if added else 0
 
     def _ask(
         self, sql: str, parameters: Sequence[object] = (), **inputs: pa.Table | pa.RecordBatch

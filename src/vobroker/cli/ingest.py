@@ -47,6 +47,10 @@ def ingest(
 
     chosen = [] if no_filters else _filters(filters)
     try:
+        source = default_schemas(folder=schemas, registry=registry)
+    except ValueError as error:
+        fail(str(error), 2)
+    try:
         with open_archive(archive) as store, progress() as bar:
             task = bar.add_task("ingesting", total=files.count(paths), note="")
 
@@ -60,7 +64,7 @@ def ingest(
             counts = run(
                 files.read(paths, resume=store.position, batch=batch),
                 store,
-                schemas=default_schemas(folder=schemas, registry=registry),
+                schemas=source,
                 filters=chosen,
                 voevents=archive / "voevents",
                 after_batch=show,

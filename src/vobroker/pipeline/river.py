@@ -105,12 +105,10 @@ def _commit(
     damaged = [*raw.dead, *decoded.dead]
     received = sum(len(batch) for batch in decoded.batches) + len(damaged)
     archived = 0
-    dead = len(damaged)
     passed: dict[str, int] = {}
     with archive.transaction() as transaction:
         for batch in decoded.batches:
-            fresh, conflicts = transaction.add(batch)
-            dead += len(conflicts)
+            fresh, _ = transaction.add(batch)
             if fresh is None:
                 continue
             archived += len(fresh)
@@ -123,8 +121,9 @@ def _commit(
         transaction.set_positions(raw.progress)
     counts.received += received
     counts.archived += archived
-    counts.dead += dead
-    counts.duplicate += received - archived - dead
+    # What is neither new nor newly dead was there already, as an alert or as a dead letter.
+    counts.dead += transaction.filed
+    counts.duplicate += received - archived - transaction.filed
     for name, number in passed.items():
         counts.passed[name] = counts.passed.get(name, 0) + number
 
