@@ -15,7 +15,6 @@ import httpx
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
-from tests.web.chromium import FLAGS, find_chromium
 
 from vobroker.alerts.origin import Origin
 from vobroker.alerts.packets import RawBatch
@@ -26,6 +25,8 @@ from vobroker.pipeline.river import run
 from vobroker.sources import files
 from vobroker.sources.simulator import as_raw_batches, simulate
 from vobroker.web import create_app
+
+from .chromium import FLAGS, find_chromium
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE_FILTER = f"""-- Brighter {SCRIPT}

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.web.conftest import Served, serving
 
 from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import open_archive
 from vobroker.filters import starter_filters
 from vobroker.pipeline.river import run
 from vobroker.sources.simulator import as_raw_batches, simulate
+
+from .conftest import Served, serving
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 SUPERNOVA = "/objects/ztf/ZTF21abiuvdk"

@@ -15,11 +15,12 @@ from astropy.io import fits
 from astropy.io.fits.verify import VerifyWarning
 from lxml import html
 from matplotlib.image import imread
-from tests.web.conftest import SCRIPT, Served, serving
 
 from vobroker import voevent
 from vobroker.archive import open_archive
 from vobroker.timeseries.dialects import votable
+
+from .conftest import SCRIPT, Served, serving
 
 SUPERNOVA = "/objects/ztf/ZTF21abiuvdk"
 PAGES = (

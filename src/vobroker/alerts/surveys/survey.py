@@ -1,4 +1,4 @@
-"""What a survey file says, and the few Arrow helpers it says it with."""
+"""What a survey file says, and the few Arrow functions it says it with."""
 
 from __future__ import annotations
 
