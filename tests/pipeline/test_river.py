@@ -150,9 +150,9 @@ class TestKill:
             with subprocess.Popen(
                 command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             ) as process:
-                if kills < 6:
-                    wait_for_archive(tmp_path / "killed", process)
-                    time.sleep(moments.uniform(0.0, 0.5))
+                if kills < 5:
+                    wait_for_work(tmp_path / "killed" / "packets", process)
+                    time.sleep(moments.uniform(0.0, 0.15))
                     process.send_signal(signal.SIGKILL)
                 _, message = process.communicate()
             if process.returncode != -signal.SIGKILL:
@@ -172,13 +172,16 @@ class TestKill:
             assert written == sorted(event["ivorn"].rpartition("#")[2] for event in events)
 
 
-def wait_for_archive(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the archive is there, so that kills fall into the work and not into the start."""
+def wait_for_work(packets: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until packets are written, so that kills fall into the work and not into the start."""
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in packets.glob("*")) if packets.exists() else 0
+
+    before = size()
     deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        if (folder / "packets").exists() and any((folder / "packets").iterdir()):
-            return
-        time.sleep(0.02)
+    while process.poll() is None and time.monotonic() < deadline and size() <= before:
+        time.sleep(0.005)
 
 
 def ledger_conflicts(archive: Archive) -> int:
