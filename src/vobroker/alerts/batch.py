@@ -146,7 +146,8 @@ class AlertBatch:
     ) -> pa.RecordBatch:
         rows = len(self) if items is None else int(items.offsets[-1])
         owners = np.arange(rows, dtype=np.int32) if items is None else items.owners
-        given = history.measurements(values(history.places, columns, rows))
+        with np.errstate(all="ignore"):  # infinities in a packet are nulls in the columns
+            given = history.measurements(values(history.places, columns, rows))
         owner = pa.array(owners)
         given |= {
             "row": owner,

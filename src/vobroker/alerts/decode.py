@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vobroker.alerts.avro import kernel
-from vobroker.alerts.avro.program import Path, Program
 from vobroker.alerts.avro.read import read
 from vobroker.alerts.avro.schema import SchemaError
 from vobroker.alerts.batch import AlertBatch, alert_paths, history_paths, in_columns, program_for, values
@@ -94,10 +93,12 @@ def _decode_group(
     columns = read(program, group.datums)
 
     rows = len(group.datums)
-    given = survey.alert(values(survey.fields, columns.columns, rows))
+    # Damaged rows hold any value; what comes of them is thrown away below.
+    with np.errstate(all="ignore"):
+        given = survey.alert(values(survey.fields, columns.columns, rows))
     problems = _problems(given, columns.status, survey)
     dead = [
-        _damaged(group, int(row), program, int(columns.status[row]), int(columns.where[row]), survey)
+        _damaged(group, int(row), int(columns.status[row]), int(columns.where[row]), survey)
         for row in np.flatnonzero(columns.status)
     ]
     dead += [_letter(group, row, *problem, survey.name) for row, problem in problems.items()]
@@ -173,7 +174,7 @@ def _spelling(survey: Survey, name: str) -> str:
     return survey.fields[name][0]
 
 
-def _damaged(group: Group, row: int, program: Program, status: int, where: int, survey: Survey) -> DeadLetter:
+def _damaged(group: Group, row: int, status: int, where: int, survey: Survey) -> DeadLetter:
     reason, sentence = kernel.PROBLEMS[status]
     size = len(group.datums.datum(row))
     return _letter(
@@ -205,6 +206,3 @@ def _origin(origins: list[Origin]) -> pa.RecordBatch:
         ],
         names=["source", "partition", "position", "member"],
     )
-
-
-__all__ = ["Decoded", "Path", "decode"]
