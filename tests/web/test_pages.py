@@ -264,6 +264,8 @@ def test_what_is_not_there_is_said_with_the_nearest_names(site: Served) -> None:
         (f"/search?q={'x' * 200}", 422),
         ("/search?q=1 1&radius=-1", 422),
         ("/status?limit=100000", 422),
+        (f"/status?before={2**63}", 422),
+        (f"/filters/young-supernova?before={10**60}", 422),
         (f"{SUPERNOVA}/lightcurve.exe", 404),
         ("/events/young-supernova/ztf-1.xml", 404),
     ],

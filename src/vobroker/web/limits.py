@@ -14,3 +14,6 @@ Identifier = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 
 PageSize = Annotated[int, Query(ge=1, le=200)]
 """Rows on a page."""
+
+Before = Annotated[int | None, Query(ge=0, lt=2**63)]
+"""Number of the row that a page ends before; none for the newest."""

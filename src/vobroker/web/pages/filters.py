@@ -11,7 +11,7 @@ from vobroker.alerts.columns import EVENT
 from vobroker.archive import Archive, ArchiveError, overview
 from vobroker.archive.rows import jsonable
 from vobroker.web import sparkline
-from vobroker.web.limits import Name, PageSize
+from vobroker.web.limits import Before, Name, PageSize
 from vobroker.web.pulse import account
 from vobroker.web.render import respond, wants_json
 from vobroker.web.site import SiteHere
@@ -38,7 +38,7 @@ def filters(request: Request, site: SiteHere) -> Response:
 
 @router.get("/filters/{name}")
 def one_filter(
-    request: Request, site: SiteHere, name: Name, limit: PageSize = 24, before: int | None = None
+    request: Request, site: SiteHere, name: Name, limit: PageSize = 24, before: Before = None
 ) -> Response:
     """Show one filter: its text, its account by night, its latest matches."""
     running = site.filters.get(name)

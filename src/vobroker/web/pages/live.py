@@ -43,6 +43,10 @@ async def stream(site: SiteHere) -> StreamingResponse:
 
 
 async def _changes(site: Site) -> AsyncIterator[str]:
+    if _readers.locked():
+        # Many came at once, between the answer's head and here; browsers ask again by themselves.
+        yield "retry: 30000\n\n"
+        return
     async with _readers:
         state = await run_in_threadpool(site.pulse.now)
         seen, quiet, unsaid = state["last"], 0, 0

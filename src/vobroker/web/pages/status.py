@@ -14,7 +14,7 @@ from vobroker.archive import ArchiveError, overview
 from vobroker.archive.balance import faults
 from vobroker.archive.rows import jsonable
 from vobroker.web.downloads import attachment
-from vobroker.web.limits import Identifier, PageSize
+from vobroker.web.limits import Before, Identifier, PageSize
 from vobroker.web.render import respond
 from vobroker.web.site import Site, SiteHere
 
@@ -25,7 +25,7 @@ EXCERPT = 512
 
 
 @router.get("/status")
-def status(request: Request, site: SiteHere, limit: PageSize = 50, before: int | None = None) -> Response:
+def status(request: Request, site: SiteHere, limit: PageSize = 50, before: Before = None) -> Response:
     """Show the ledger, the filters' account and the dead letters."""
     letters = site.archive.dead_letters(limit + 1, before)
     shown = [_public(jsonable(row, DEAD_LETTER)) for row in letters[:limit]]
