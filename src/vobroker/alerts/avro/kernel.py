@@ -483,20 +483,29 @@ def _forget(t: Any, first: Any, last: Any, data: Any, valid: Any, table: Any, wi
 
 @njit(cache=True, nogil=True)
 def gather(places: Any, offsets: Any, out: Any) -> bool:
-    """Copy strings together: ``places`` (address, length) of shape (n, 2) to ``out`` at ``offsets``.
+    """Copy strings together: ``places`` (address, length) of shape (n, 2) to address ``out``, at ``offsets``.
 
     Returns
     -------
     bool
         Whether every byte is ASCII.
     """
-    seen = np.uint8(0)
+    seen = np.uint64(0)
     at = 0
     for row in range(places.shape[0]):
-        for byte in range(places[row, 1]):
-            value = load8(places[row, 0] + byte)
-            seen |= value
-            out[at] = value
-            at += 1
+        start = places[row, 0]
+        size = places[row, 1]
+        byte = 0
+        while byte + 8 <= size:
+            eight = load64(start + byte)
+            seen |= eight
+            store64(out + at + byte, eight)
+            byte += 8
+        while byte < size:
+            one = load8(start + byte)
+            seen |= np.uint64(one)
+            store8(out + at + byte, one)
+            byte += 1
+        at += size
         offsets[row + 1] = at
-    return bool(seen < 128)
+    return bool(seen & np.uint64(0x8080808080808080) == 0)

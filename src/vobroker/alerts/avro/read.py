@@ -164,7 +164,7 @@ def _strings(kind: str, places: npt.NDArray[np.int64], validity: pa.Buffer | Non
     large = kind == "bytes"
     offsets = np.zeros(rows + 1, np.int64 if large else np.int32)
     out = np.empty(size, np.uint8)
-    ascii_only = kernel.gather(places, offsets, out)
+    ascii_only = kernel.gather(places, offsets, out.ctypes.data)
     buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(out)]
     if large:
         return pa.Array.from_buffers(pa.large_binary(), rows, buffers)
