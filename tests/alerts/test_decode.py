@@ -155,6 +155,20 @@ def changed(packet: bytes, usual: Usual, **fields: Any) -> bytes:
     return out.getvalue()
 
 
+def retyped(packet: bytes, usual: Usual, field: str, kind: Any, value: Any) -> bytes:
+    """ZTF packet with one field of its candidate of another type."""
+    schema = json.loads(json.dumps(fastavro.reader(io.BytesIO(packet)).writer_schema))
+    (alert,) = usual(packet)
+    candidate = next(entry["type"] for entry in schema["fields"] if entry["name"] == "candidate")
+    entry = next(entry for entry in candidate["fields"] if entry["name"] == field)
+    entry["type"] = kind
+    entry.pop("default", None)
+    alert["candidate"][field] = value
+    out = io.BytesIO()
+    fastavro.writer(out, schema, [alert])
+    return out.getvalue()
+
+
 class TestBadValues:
     @pytest.mark.parametrize(
         ("field", "value", "reason"),
@@ -193,16 +207,28 @@ class TestBadValues:
     def test_a_schema_of_the_right_name_and_the_wrong_types(
         self, decoded: Decode, usual: Usual, ztf: bytes
     ) -> None:
-        schema = json.loads(json.dumps(fastavro.reader(io.BytesIO(ztf)).writer_schema))
-        (alert,) = usual(ztf)
-        candidate = next(field["type"] for field in schema["fields"] if field["name"] == "candidate")
-        next(field for field in candidate["fields"] if field["name"] == "jd")["type"] = "string"
-        alert["candidate"]["jd"] = "yesterday"
-        out = io.BytesIO()
-        fastavro.writer(out, schema, [alert])
-        (letter,) = decoded(out.getvalue()).dead
+        for field, value, kind in (("jd", "yesterday", "number"), ("candid", "12", "whole")):
+            (letter,) = decoded(retyped(ztf, usual, field, "string", value)).dead
+            assert letter.reason == "bad-schema"
+            assert f"candidate.{field} (not {kind})" in letter.message
+
+    @pytest.mark.parametrize("field", ["jd", "candid", "magpsf"])
+    def test_a_number_that_became_a_timestamp(
+        self, decoded: Decode, usual: Usual, ztf: bytes, field: str
+    ) -> None:
+        packet = retyped(ztf, usual, field, {"type": "long", "logicalType": "timestamp-micros"}, 5)
+        (letter,) = decoded(packet).dead
         assert letter.reason == "bad-schema"
-        assert "candidate.jd (not number)" in letter.message
+        assert f"candidate.{field} (not " in letter.message
+
+    @pytest.mark.parametrize("field", ["magpsf", "sigmapsf", "rb", "drb", "sgscore1", "jdstarthist"])
+    @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), -999])
+    def test_a_real_number_that_became_whole(
+        self, decoded: Decode, usual: Usual, ztf: bytes, field: str, value: int
+    ) -> None:
+        (batch,) = decoded(retyped(ztf, usual, field, "long", value)).batches
+        assert batch.native()[field].to_pylist() == [value]
+        assert batch.measurements().num_rows > 0
 
     def test_a_schema_without_what_is_needed(self, decoded: Decode) -> None:
         schema = {
@@ -308,6 +334,32 @@ class TestBatch:
             stamps = batch.cutouts(0)
             assert [stamp.kind for stamp in stamps] == ["difference", "science", "template"]
             assert all(stamp.fits.startswith(b"SIMPLE  =") for stamp in stamps)
+
+    @pytest.mark.parametrize(
+        ("kind", "value"),
+        [
+            ("string", "SIMPLE  ="),
+            (["null", "int"], 5),
+            ({"type": "array", "items": "bytes"}, [b"SIMPLE  ="]),
+            (
+                {"type": "record", "name": "other", "fields": [{"name": "image", "type": "bytes"}]},
+                {"image": b""},
+            ),
+        ],
+        ids=["text", "number", "array", "another record"],
+    )
+    def test_what_is_no_image_is_no_stamp(
+        self, decoded: Decode, usual: Usual, ztf: bytes, kind: Any, value: Any
+    ) -> None:
+        schema = json.loads(json.dumps(fastavro.reader(io.BytesIO(ztf)).writer_schema))
+        (alert,) = usual(ztf)
+        field = next(field for field in schema["fields"] if field["name"] == "cutoutTemplate")
+        field["type"] = kind
+        field.pop("default", None)
+        out = io.BytesIO()
+        fastavro.writer(out, schema, [alert | {"cutoutTemplate": value}])
+        (batch,) = decoded(out.getvalue()).batches
+        assert [stamp.kind for stamp in batch.cutouts(0)] == ["difference", "science"]
 
     def test_native_metadata_comes_from_the_schema_and_the_survey(self, batch: AlertBatch) -> None:
         column = batch.table["magpsf"]

@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from vobroker.alerts.avro.program import Path, Program, compile_program
 from vobroker.alerts.avro.read import Columns, Datums, Items, read
+from vobroker.alerts.avro.schema import Primitive
 from vobroker.alerts.columns import MEASUREMENT
 from vobroker.alerts.cutouts import KINDS, Cutout, plain
 from vobroker.alerts.schemas import PacketSchema
-from vobroker.alerts.surveys import has, native_names, native_table
+from vobroker.alerts.surveys import has, leaf, native_names, native_table
 from vobroker.alerts.surveys.survey import History, Survey, Values, kind_of, path
 from vobroker.votypes.arrow import schema as arrow_schema
 from vobroker.votypes.columns import Table
@@ -111,13 +112,14 @@ class AlertBatch:
     def cutouts(self, row: int) -> tuple[Cutout, ...]:
         """Give the image stamps of one alert, those that are there and whole."""
         wanted = {
-            kind: next((at for at in _stamp_paths(kind) if has(self.schema.root, at)), None) for kind in KINDS
+            kind: next((at for at in _stamp_paths(kind) if leaf(self.schema.root, at) == _IMAGE), None)
+            for kind in KINDS
         }
         program = program_for(self.schema, frozenset(at for at in wanted.values() if at), whole=False)
         columns = read(program, self.datums.take(np.array([row]))).columns
         found = []
         for kind, at in wanted.items():
-            stamp = columns[at][0].as_py() if at else None
+            stamp = columns[at][0].as_py() if at in columns else None
             fits = plain(stamp) if stamp else None
             if fits:
                 found.append(Cutout(kind, fits))
@@ -161,6 +163,7 @@ class AlertBatch:
 
 
 _KEYS = frozenset({"survey", "alert_id"})
+_IMAGE = Primitive("bytes")
 
 
 def in_columns(
@@ -187,8 +190,15 @@ def values(fields: Mapping[str, tuple[str, ...]], columns: Mapping[Path, pa.Arra
     found = {}
     for name, spellings in fields.items():
         at = next((path(spelling) for spelling in spellings if path(spelling) in columns), None)
-        found[name] = pa.nulls(rows, _NULLS[kind_of(name)]) if at is None else columns[at]
+        kind = kind_of(name)
+        found[name] = pa.nulls(rows, _NULLS[kind]) if at is None else _as(kind, columns[at])
     return found
+
+
+def _as(kind: str, column: pa.Array) -> pa.Array:
+    """Give whole numbers as real ones where a schema has them so; large ones lose their last digits."""
+    whole = kind == "number" and pa.types.is_integer(column.type)
+    return pc.cast(column, pa.float64(), safe=False) if whole else column
 
 
 _NULLS = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64()}

@@ -231,7 +231,6 @@ def test_a_damaged_datum_leaves_no_trace_in_the_next() -> None:
         (b"\x02\x02" + b"\xfe" * 4 + b"\x01" + b"\x00" * 9, kernel.BAD_COUNT),
         (b"\x02\x02" + b"\xff" * 9 + b"\x01" + b"\x02\x00", kernel.BAD_COUNT),  # the least int64
         (b"\x02\x02\x02\x00\x00\x01", kernel.BAD_LENGTH),
-        (b"\x02\x02\x02\x00\x02\x07\x00", kernel.BAD_BOOLEAN),
         (b"\x02\x00" + bytes(9), kernel.LEFTOVER),
         (b"\x02\x02\x02\x00\x00\xfe\xff\xff\xff\x0f", kernel.TRUNCATED),
     ],
@@ -240,6 +239,59 @@ def test_each_damage_has_its_name(datum: bytes, status: int) -> None:
     assert run(HISTORY, [datum]).status.tolist() == [status]
     assert run(HISTORY, [datum], wanted=lambda _: False).status.tolist()[0] != kernel.OK
     assert status in kernel.PROBLEMS
+
+
+@settings(max_examples=100)
+@given(schemas_with_data(), st.data())
+def test_every_walk_of_a_damaged_datum_ends_alike(case: tuple[Any, list[Any]], draw: st.DataObject) -> None:
+    """What is skipped follows the same rules as what is kept: a datum is good for all or for none."""
+    schema, rows = case
+    damaged = []
+    for datum in encode(schema, rows):
+        changed = bytearray(datum)
+        for _ in range(draw.draw(st.integers(0, 3))):
+            if changed:
+                where = draw.draw(st.integers(0, len(changed) - 1))
+                changed[where] = draw.draw(st.integers(0, 255))
+        damaged.append(bytes(changed))
+    kept = run(schema, damaged)
+    skipped = run(schema, damaged, wanted=lambda _: False)
+    assert (kept.status == 0).tolist() == (skipped.status == 0).tolist()
+    for column in kept.columns.values():
+        column.validate(full=True)
+    for walk in (kept, skipped):
+        assert (walk.where <= [len(datum) for datum in damaged]).all()
+
+
+def test_a_block_that_lies_about_its_size_is_damaged_in_every_walk() -> None:
+    datum = b"\x02" + b"\x02" + b"\x03\x0a" + b"hello" + b"\x00" + bytes(8)
+    for wanted in (lambda _: True, lambda _: False):
+        assert run(HISTORY, [datum], wanted=wanted).status.tolist() != [kernel.OK]
+
+
+def test_times_outside_the_calendar_are_null() -> None:
+    schema = {
+        "type": "record",
+        "name": "a",
+        "fields": [
+            {"name": "ms", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+            {"name": "us", "type": ["null", {"type": "long", "logicalType": "timestamp-micros"}]},
+        ],
+    }
+    plain = {**schema, "fields": [{"name": "ms", "type": "long"}, {"name": "us", "type": ["null", "long"]}]}
+    last, first = 253_402_300_800, -62_135_596_800
+    rows = [
+        {"ms": ms, "us": us}
+        for ms, us in (
+            (2**63 - 1, -(2**63)),
+            (last * 1000, last * 1_000_000),
+            (last * 1000 - 1, first * 1_000_000),
+            (0, None),
+        )
+    ]
+    columns = run(schema, encode(plain, rows)).columns
+    assert [moment is None for moment in columns["ms",].to_pylist()] == [True, True, False, False]
+    assert [moment is None for moment in columns["us",].to_pylist()] == [True, True, False, True]
 
 
 def test_the_place_of_the_damage_is_told() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from vobroker.alerts.avro import kernel
 from vobroker.alerts.avro.schema import (
+    MAX_DEPTH,
     NULL,
     Array,
     Enum,
@@ -86,6 +88,10 @@ def test_names_are_found_in_their_namespace_and_in_full() -> None:
         ({"type": "fixed", "name": "f", "size": 2**62}, "has no size"),
         ({"type": "enum", "name": "e", "symbols": 7}, "has no symbols"),
         (record({"name": "again", "type": ["null", "a.alert"]}), "contains itself"),
+        (record({"name": "", "type": "int"}), "a field named '', which is not a name"),
+        (record({"name": 'x" INT', "type": "int"}), "a field named 'x\" INT', which is not a name"),
+        (record({"name": "x.y", "type": "int"}), "a field named 'x.y'"),
+        (record(name="a..alert"), "'a..alert' is not a name for a record"),
     ],
 )
 def test_what_cannot_be_read_is_named(schema: Any, message: str) -> None:
@@ -99,6 +105,33 @@ def test_a_record_inside_a_record_inside_a_record_ends_somewhere() -> None:
         schema = record({"name": "x", "type": schema}, name=f"r{depth}")
     with pytest.raises(SchemaError, match="nest deeper"):
         parse_schema(schema)
+
+
+def test_depth_counts_what_a_name_stands_for() -> None:
+    """Each record here nests a few levels; by name it holds the one before."""
+    fields = []
+    inner = "int"
+    for number in range(4):
+        nested: Any = inner
+        for _ in range(10):
+            nested = {"type": "array", "items": nested}
+        inner = f"r{number}"
+        fields.append({"name": inner, "type": record({"name": "x", "type": nested}, name=inner)})
+    with pytest.raises(SchemaError, match="levels deep when written out"):
+        parse_schema(record(*fields))
+    assert parse_schema(record(*fields[:1]))
+
+
+def test_the_kernel_has_room_for_every_array_that_a_schema_may_nest() -> None:
+    assert MAX_DEPTH <= kernel._DEPTH
+
+
+@pytest.mark.parametrize(
+    ("kind", "logical"),
+    [("int", "timestamp-millis"), ("double", "timestamp-micros"), ("null", "void"), ("string", "uuid")],
+)
+def test_logical_types_of_other_types_are_ignored(kind: str, logical: str) -> None:
+    assert parse_schema({"type": kind, "logicalType": logical}) == Primitive(kind)
 
 
 def test_a_few_names_cannot_multiply_to_very_many_fields() -> None:

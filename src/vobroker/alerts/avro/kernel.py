@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 """Operations. ``N…`` is the union with null: argument b is the tag byte of its null branch, c the length
 of a run of such fields. V is a variable-length integer, B a length and that many bytes."""
 
-OK, TRUNCATED, BAD_VARINT, BAD_BRANCH, BAD_LENGTH, BAD_COUNT, LEFTOVER, BAD_BOOLEAN = range(8)
+OK, TRUNCATED, BAD_VARINT, BAD_BRANCH, BAD_LENGTH, BAD_COUNT, LEFTOVER = range(7)
 
 PROBLEMS = {
     TRUNCATED: ("truncated", "the datum ends inside this field"),
@@ -31,11 +31,11 @@ PROBLEMS = {
     BAD_LENGTH: ("schema-mismatch", "a length is negative"),
     BAD_COUNT: ("schema-mismatch", "an array claims more items than the datum can hold"),
     LEFTOVER: ("schema-mismatch", "bytes are left over after the last field"),
-    BAD_BOOLEAN: ("schema-mismatch", "a boolean is neither 0 nor 1"),
 }
 """Reason and sentence for each status."""
 
 _DEPTH = 32
+"""Arrays within arrays; the depth to which a schema is read stays below it."""
 
 
 def _load(bits: int, result: types.Type) -> Any:
@@ -187,11 +187,7 @@ def walk(
                     if x == b:
                         pos += 1
                     elif x == 2 - b:
-                        v = load8(pos + 1)
-                        if v > 1:
-                            err = BAD_BOOLEAN
-                            break
-                        if v:
+                        if load8(pos + 1):
                             mark(data[a + k], row)
                         mark(valid[a + k], row)
                         pos += 2
@@ -303,11 +299,7 @@ def walk(
                 if pos >= end:
                     err = TRUNCATED
                     break
-                v = load8(pos)
-                if v > 1:
-                    err = BAD_BOOLEAN
-                    break
-                if v:
+                if load8(pos):
                     mark(data[a], row)
                 if valid[a]:
                     mark(valid[a], row)
@@ -334,14 +326,11 @@ def walk(
                         if size > end - pos:
                             err = TRUNCATED
                             break
+                        # The size is no short cut: what one walk accepts has to hold for all walks.
                         v = -v
                         if v < 0:
                             err = BAD_COUNT
                             break
-                        if t < 0:
-                            pos += size
-                            pc -= 1
-                            continue
                     if v == 0:
                         row = outer[sp]
                         sp -= 1
@@ -462,7 +451,7 @@ def walk(
         for t in range(1, tables):
             offsets[t, d + 1] = rows[t]
         status[d] = err
-        where[d] = pos - starts[d]
+        where[d] = min(pos, end) - starts[d]
 
 
 @njit(cache=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vobroker.alerts.avro import kernel
 from vobroker.alerts.avro.program import WIDTH, Output, Path, Program
@@ -18,7 +19,12 @@ _ARROW = {
     "double": pa.float64(),
     "boolean": pa.bool_(),
 }
-_TIMESTAMP = {"timestamp-millis": pa.timestamp("ms"), "timestamp-micros": pa.timestamp("us")}
+_TIMESTAMP = {
+    "timestamp-millis": (pa.timestamp("ms"), 1_000),
+    "timestamp-micros": (pa.timestamp("us"), 1_000_000),
+}
+_CALENDAR = (-62_135_596_800, 253_402_300_800)
+"""Seconds from 1970 to the years 1 and 10000, beyond which dates cannot be written."""
 
 
 @dataclass(slots=True)
@@ -148,8 +154,15 @@ def _array(
         numbers = pa.Array.from_buffers(pa.int32(), rows, [validity, pa.py_buffer(buffer)])
         known = pa.array(output.symbols, pa.string())
         return known.take(_within(numbers, len(known)))
-    type_ = _TIMESTAMP.get(output.logical, _ARROW[output.kind])
-    return pa.Array.from_buffers(type_, rows, [validity, pa.py_buffer(buffer)])
+    array = pa.Array.from_buffers(_ARROW[output.kind], rows, [validity, pa.py_buffer(buffer)])
+    return _dated(array, *_TIMESTAMP[output.logical]) if output.logical in _TIMESTAMP else array
+
+
+def _dated(counts: pa.Int64Array, kind: pa.DataType, per_second: int) -> pa.Array:
+    """Make timestamps; those outside the calendar become null."""
+    low, high = (limit * per_second for limit in _CALENDAR)
+    inside = pc.and_(pc.greater_equal(counts, low), pc.less(counts, high))
+    return pc.if_else(inside, counts, pa.scalar(None, pa.int64())).cast(kind)
 
 
 def _within(numbers: pa.Int32Array, symbols: int) -> pa.Int32Array:

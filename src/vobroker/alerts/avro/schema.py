@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 MAX_DEPTH = 24
-"""Deepest nesting of types that is followed; real packets have four levels."""
+"""Deepest nesting of types, with every named type written out; real packets have four levels.
+
+The kernel's stack of arrays is larger than this.
+"""
 
 MAX_NODES = 20_000
 """Most types in a schema with every named type written out where it is used; real ones have some 600."""
 
 MAX_FIXED = 2**24
 """Largest fixed type, in bytes."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""Of a field, and each part of a type's full name (Avro 1.11, 'Names')."""
+
+_LOGICAL = {("long", "timestamp-millis"), ("long", "timestamp-micros")}
+"""Logical types that are followed; the specification has any other ignored."""
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
@@ -110,24 +120,29 @@ def parse_schema(schema: Any) -> Node:
         fit its type, or types are more than :data:`MAX_NODES` or nest deeper than :data:`MAX_DEPTH`.
     """
     node = _node(schema, "", {}, 0)
-    if (size := _size(node, {})) > MAX_NODES:
+    size, depth = _extent(node, {})
+    if size > MAX_NODES:
         raise SchemaError(f"the schema has {size} types when written out; {MAX_NODES} is the limit")
+    if depth > MAX_DEPTH:
+        raise SchemaError(f"types nest {depth} levels deep when written out; {MAX_DEPTH} is the limit")
     return node
 
 
-def _size(node: Node, known: dict[int, int]) -> int:
-    """Count types as they stand when written out; a few named ones can multiply to very many."""
+def _extent(node: Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Count types and levels as they stand when written out; a few named types can multiply to very many."""
     if id(node) not in known:
         match node:
             case Record(fields=fields):
-                inner = sum(_size(field.type, known) for field in fields)
+                below = [field.type for field in fields]
             case Union(branches):
-                inner = sum(_size(branch, known) for branch in branches)
-            case Array(below) | Map(below):
-                inner = _size(below, known)
+                below = list(branches)
+            case Array(inner) | Map(inner):
+                below = [inner]
             case _:
-                inner = 0
-        known[id(node)] = 1 + inner
+                below = []
+        extents = [_extent(inner, known) for inner in below]
+        size = 1 + sum(size for size, _ in extents)
+        known[id(node)] = size, 1 + max((depth for _, depth in extents), default=0)
     return known[id(node)]
 
 
@@ -150,7 +165,8 @@ def _node(schema: Any, namespace: str, named: dict[str, Node | None], depth: int
     if kind == "map":
         return Map(_node(schema.get("values"), namespace, named, depth + 1))
     if kind in PRIMITIVES:
-        return Primitive(kind, str(schema.get("logicalType", "")))
+        logical = schema.get("logicalType")
+        return Primitive(kind, str(logical) if (kind, str(logical)) in _LOGICAL else "")
     if kind not in {"record", "error", "enum", "fixed"}:
         return _reference(str(kind), namespace, named)
     return _named(schema, kind, namespace, named, depth)
@@ -179,6 +195,8 @@ def _named(
         name = f"{namespace}.{name}" if namespace else name
     else:
         namespace = name.rpartition(".")[0]
+    if not all(map(_NAME.fullmatch, name.split("."))):
+        raise SchemaError(f"'{name[:80]}' is not a name for a {kind}")
     named[name] = None
     node: Node
     if kind == "enum":
@@ -207,6 +225,8 @@ def _fields(
         if not isinstance(field, dict) or "name" not in field:
             raise SchemaError(f"record '{record}' has a field without a name")
         name = str(field["name"])
+        if not _NAME.fullmatch(name):
+            raise SchemaError(f"record '{record}' has a field named '{name[:80]}', which is not a name")
         if name in found:
             raise SchemaError(f"record '{record}' has the field '{name}' twice")
         node = _node(field.get("type"), namespace, named, depth + 1)

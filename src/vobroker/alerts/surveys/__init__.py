@@ -55,9 +55,10 @@ def unfit_fields(survey: Survey, schema: PacketSchema) -> tuple[str, ...]:
         kind = kind_of(name.rpartition(".")[2])
         for spelling in spellings:
             node = leaf(schema.root, path(spelling))
-            if node is not None and not (isinstance(node, Primitive) and node.kind in _KINDS[kind]):
+            fits = isinstance(node, Primitive) and node.kind in _KINDS[kind] and not node.logical
+            if node is not None and not fits:
                 unfit.append(f"{spelling} (not {kind})")
-    return tuple(unfit)
+    return tuple(dict.fromkeys(unfit))
 
 
 _KINDS = {
