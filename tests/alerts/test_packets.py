@@ -184,6 +184,33 @@ class TestDamage:
         (letter,) = datums(header(b"null") + block(b"abc", count=2**40))[2]
         assert "claims 1099511627776 alerts in 3 bytes" in letter.message
 
+    @pytest.mark.parametrize("bomb", ["alerts", "blocks", "headers"])
+    def test_what_unfolds_without_end_is_refused_and_harms_no_other(
+        self, bomb: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(packets, "MAX_UNFOLDED_BYTES", 2**24)
+        zeros = zlib.compress(bytes(2**22), 9, -15)
+        damage = {
+            # A few kilobytes of zeros, in which every two bytes are an alert.
+            "alerts": header(b"deflate") + block(zeros, count=2**21),
+            # One alert each, none of them over the limit.
+            "blocks": header(b"deflate") + block(zlib.compress(plain(rows(1)[0]) * 1, 9, -15)) * 5000,
+            # Every alert cut out would carry this header.
+            "headers": header(b"null") + block(plain(rows(1)[0])) * 5000,
+        }[bomb]
+        good = container(rows(1), "deflate")
+        found, cut, (letter,) = datums(good, damage, good)
+        assert letter.reason == "too-large"
+        assert f"unfold to more than {2**24} bytes" in letter.message
+        assert found.count(plain(rows(1)[0])) >= 2
+        assert cut.count(good) == 2
+        assert sum(map(len, cut)) < 2**24
+
+    def test_a_header_of_ever_more_entries(self) -> None:
+        (letter,) = datums(b"Obj\x01" + packets._varint(10_000_000) + bytes(20_000_000))[2]
+        assert letter.reason == "bad-container"
+        assert "claims 10000000 entries" in letter.message
+
     def test_bytes_after_the_last_alert_of_a_block(self) -> None:
         found, _, (letter,) = datums(header(b"null") + block(plain(rows(1)[0]) * 2 + b"\0\0", count=2))
         assert len(found) == 2

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -70,9 +72,12 @@ def test_a_schema_whose_parts_are_missing(tmp_path: Path, schemas: SchemaSource)
         ('"int"', "is not of a record"),
         ("[" * 100_000, "nests too deep"),
         (" " * (MAX_SCHEMA_BYTES + 1), "is longer than"),
+        ('{"type": "record", "name": "a", "fields": []}'.encode("utf-16"), "is not JSON"),
+        (b'{"type": "record", "name": "a", "doc": "\xed\xa0\x80", "fields": []}', "is not JSON"),
+        ('{"type": "record", "name": "a", "doc": "\\ud800", "fields": []}', "surrogates not allowed"),
     ],
 )
-def test_what_is_no_schema(text: str, message: str) -> None:
+def test_what_is_no_schema(text: str | bytes, message: str) -> None:
     with pytest.raises(SchemaError, match=message):
         read_schema(text)
 
@@ -137,6 +142,55 @@ class TestRegistry:
         source = default_schemas(registry=registry({3: answer}))
         result = decode(RawBatch([b"\0\0\0\0\x03abc"], [Origin("kafka:alerts")]), source)
         assert next(letter.reason for letter in result.dead) in {"bad-schema", "unknown-schema-id"}
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"SSH-2.0-OpenSSH_9.6\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nnonsense",
+            b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 200_000,
+            b"",
+        ],
+        ids=["another service", "broken chunks", "nests too deep", "hangs up"],
+    )
+    def test_what_is_no_registry_is_said(self, answer: bytes) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def serve() -> None:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(answer)
+
+            thread = Thread(target=serve)
+            thread.start()
+            source = default_schemas(registry=f"http://127.0.0.1:{server.getsockname()[1]}")
+            with pytest.raises(UnknownSchemaError, match="looked in the registry"):
+                source.by_id(7)
+            thread.join()
+
+    def test_one_that_does_not_answer_is_asked_once_a_batch(self) -> None:
+        asked = []
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def serve() -> None:
+                with suppress(OSError):  # the end of the listening
+                    while True:
+                        connection, _ = server.accept()
+                        asked.append(connection.recv(4096).split()[1])
+                        connection.close()
+
+            thread = Thread(target=serve)
+            thread.start()
+            source = default_schemas(registry=f"http://127.0.0.1:{server.getsockname()[1]}")
+            for _ in range(2):
+                numbers = [7, 7, 8, 9]
+                origins = [Origin("kafka:alerts", 0, n) for n in range(4)]
+                raw = RawBatch([b"\0" + n.to_bytes(4, "big") + b"abc" for n in numbers], origins)
+                assert [letter.reason for letter in decode(raw, source).dead] == ["unknown-schema-id"] * 4
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        assert asked == [b"/schemas/ids/7"] * 2
 
     def test_only_http(self) -> None:
         with pytest.raises(ValueError, match="http"):

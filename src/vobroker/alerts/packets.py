@@ -27,10 +27,18 @@ from vobroker.alerts.schemas import PacketSchema, SchemaSource, UnknownSchemaErr
 MAX_PACKET_BYTES = 64 * 2**20
 """Largest packet, and largest content of a compressed block; real packets have some 300 kB."""
 
+MAX_UNFOLDED_BYTES = 2**30
+"""Most bytes that the containers of a batch may unfold to, in unpacked blocks and in packets cut out of them.
+
+Half is divided among its packets, so that none can take the place of another; half is shared.
+"""
+
 _MAGIC = b"Obj\x01"
 _SYNC = 16
 _ONE_ALERT = b"\x02"  # the count 1 of a block, zig-zag
 _CONFLUENT = 5
+_HEADER_ENTRIES = 1000  # real headers have two
+_CUT_COST = 4096  # of a packet cut out, beside its bytes: objects, and a walk to find its end
 
 
 @dataclass(slots=True)
@@ -64,6 +72,30 @@ class Group:
         self.origins.append(origin)
 
 
+@dataclass(slots=True)
+class _Room:
+    """What a container may still unfold to: its own part of the room, then of what all share."""
+
+    own: int
+    shared: int
+
+    def take(self, size: int) -> None:
+        """Take some bytes of the room.
+
+        Raises
+        ------
+        PacketError
+            If there are not as many left.
+        """
+        beyond = max(size - self.own, 0)
+        if beyond > self.shared:
+            raise PacketError(
+                "too-large", f"the containers of its batch unfold to more than {MAX_UNFOLDED_BYTES} bytes"
+            )
+        self.own -= size - beyond
+        self.shared -= beyond
+
+
 class PacketError(ValueError):
     """A packet is in none of the forms, or damaged in its form."""
 
@@ -80,6 +112,9 @@ def unwrap(raw: RawBatch, schemas: SchemaSource) -> tuple[dict[PacketSchema, Gro
     """
     groups: dict[PacketSchema, Group] = {}
     dead: list[DeadLetter] = []
+    part = MAX_UNFOLDED_BYTES // 2 // max(len(raw.data), 1)
+    room = _Room(part, MAX_UNFOLDED_BYTES // 2)
+    schemas.look_again()
     for data, origin in zip(raw.data, raw.origins, strict=True):
         try:
             if len(data) > MAX_PACKET_BYTES:
@@ -90,7 +125,8 @@ def unwrap(raw: RawBatch, schemas: SchemaSource) -> tuple[dict[PacketSchema, Gro
                 schema = schemas.by_id(int.from_bytes(data[1:_CONFLUENT], "big"))
                 groups.setdefault(schema, Group()).add(data, _CONFLUENT, len(data), data, origin)
             elif data.startswith(_MAGIC):
-                _container(data, origin, groups)
+                room.own = part
+                _container(data, origin, groups, room)
             else:
                 raise PacketError(
                     "not-avro", f"not an Avro packet: it begins with {data[:4].hex(' ') or 'nothing'}", 0
@@ -127,6 +163,7 @@ def _header(data: bytes) -> _Header:
         if data.startswith(known.content):
             return known
     meta: dict[bytes, bytes] = {}
+    entries = 0
     at = len(_MAGIC)
     while True:
         count, at = _long(data, at)
@@ -134,6 +171,9 @@ def _header(data: bytes) -> _Header:
             break
         if count < 0:
             _, at = _long(data, at)
+        entries += abs(count)
+        if entries > _HEADER_ENTRIES:
+            raise PacketError("bad-container", f"the container's header claims {entries} entries", at)
         for _ in range(abs(count)):
             key, at = _bytes(data, at)
             meta[key], at = _bytes(data, at)
@@ -148,7 +188,7 @@ def _header(data: bytes) -> _Header:
     return header
 
 
-def _container(data: bytes, origin: Origin, groups: dict[PacketSchema, Group]) -> None:
+def _container(data: bytes, origin: Origin, groups: dict[PacketSchema, Group], room: _Room) -> None:
     """Add every alert of a container; those before a damaged block are good alerts all the same."""
     header = _header(data)
     start = len(header.content) + _SYNC
@@ -165,7 +205,7 @@ def _container(data: bytes, origin: Origin, groups: dict[PacketSchema, Group]) -
     intact = False
     try:
         # Not extend(): what was found before an exception has to stay.
-        for alert in _alerts(header, data, start, sync):
+        for alert in _alerts(header, data, start, sync, room):
             found.append(alert)  # noqa: PERF402
         intact = True
     finally:
@@ -179,8 +219,11 @@ def _container(data: bytes, origin: Origin, groups: dict[PacketSchema, Group]) -
         raise PacketError("bad-container", "the container holds no alert", start)
 
 
-def _alerts(header: _Header, data: bytes, at: int, sync: bytes) -> Iterator[tuple[bytes, int, int]]:
+def _alerts(
+    header: _Header, data: bytes, at: int, sync: bytes, room: _Room
+) -> Iterator[tuple[bytes, int, int]]:
     """Give each datum of a container: the bytes it is in, where it begins and where it ends."""
+    blocks = at
     while at < len(data):
         start = at
         count, at = _long(data, at)
@@ -194,11 +237,14 @@ def _alerts(header: _Header, data: bytes, at: int, sync: bytes) -> Iterator[tupl
                 "bad-container", "a block does not end with the container's sync marker", at + size
             )
         content, first, last = _content(header.codec, data, at, at + size)
-        if count == 1:
-            yield content, first, last
-        else:
-            for place in _cut(header.schema, content, first, last, count, at):
-                yield content, *place
+        if content is not data:
+            room.take(last)
+        places = [(first, last)] if count == 1 else _cut(header.schema, content, first, last, count, at)
+        for begin, end in places:
+            # The one alert of a container stays in it and is not cut out.
+            if count != 1 or start != blocks:
+                room.take(len(header.content) + end - begin + _CUT_COST)
+            yield content, begin, end
         at += size + _SYNC
 
 

@@ -12,11 +12,12 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from http.client import HTTPException
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -71,7 +72,10 @@ def read_schema(text: str | bytes) -> PacketSchema:
     if len(text) > MAX_SCHEMA_BYTES:
         raise SchemaError(f"the schema is longer than {MAX_SCHEMA_BYTES} bytes")
     try:
+        text = text if isinstance(text, str) else text.decode()
         document = json.loads(text)
+        # Half a surrogate pair in a name or a symbol could not be written anywhere.
+        json.dumps(document, ensure_ascii=False).encode()
         root = parse_schema(document)
     except RecursionError as error:
         raise SchemaError("the schema nests too deep") from error
@@ -79,7 +83,7 @@ def read_schema(text: str | bytes) -> PacketSchema:
         raise error if isinstance(error, SchemaError) else SchemaError(f"the schema is not JSON: {error}")  # noqa: B904
     if not isinstance(root, Record):
         raise SchemaError("the schema is not of a record")
-    return PacketSchema(text if isinstance(text, str) else text.decode(), root, _version(document, root.name))
+    return PacketSchema(text, root, _version(document, root.name))
 
 
 def _version(document: Any, name: str) -> str:
@@ -93,12 +97,20 @@ def _version(document: Any, name: str) -> str:
 class SchemaSource:
     """Finds schemas by Confluent id and remembers them, those that were not found too.
 
-    A registry that is down is asked again at the next batch; schemas found before stay known.
+    What was not found, and a registry that is down, are asked for again after :meth:`look_again`, which
+    each batch begins with; schemas found before stay known.
     """
 
     folders: tuple[Path, ...] = ()
     registry: str | None = None
     _known: dict[int, PacketSchema] = field(default_factory=dict)
+    _unknown: dict[int, str] = field(default_factory=dict)
+    _silent: str = ""
+
+    def look_again(self) -> None:
+        """Forget what was not found, and that the registry did not answer."""
+        self._unknown.clear()
+        self._silent = ""
 
     def by_id(self, schema_id: int) -> PacketSchema:
         """Give the schema for the id in a Confluent message.
@@ -110,19 +122,31 @@ class SchemaSource:
         SchemaError
             If it was found and cannot be read.
         """
+        if schema_id in self._unknown:
+            raise UnknownSchemaError(self._unknown[schema_id])
         if schema_id not in self._known:
-            self._known[schema_id] = self._find(schema_id)
+            try:
+                self._known[schema_id] = self._find(schema_id)
+            except UnknownSchemaError as error:
+                self._unknown[schema_id] = str(error)
+                raise
         return self._known[schema_id]
 
     def _find(self, schema_id: int) -> PacketSchema:
         looked: list[str] = []
         if self.registry is not None:
             try:
-                return read_schema(_fetch(self.registry, schema_id))
-            except (URLError, OSError, KeyError, TypeError, ValueError) as error:
-                if isinstance(error, SchemaError):
-                    raise
-                looked.append(f"the registry ({getattr(error, 'reason', error)})")
+                if not self._silent:
+                    return read_schema(_fetch(self.registry, schema_id))
+                looked.append(f"the registry ({self._silent})")
+            except SchemaError:
+                raise
+            except (OSError, HTTPException, KeyError, TypeError, ValueError, RecursionError) as error:
+                reason = " ".join(str(getattr(error, "reason", error)).split())
+                looked.append(f"the registry ({reason})")
+                # Whoever waited for it once need not wait again for every packet.
+                if isinstance(error, OSError) and not isinstance(error, HTTPError):
+                    self._silent = reason
         major, minor = divmod(schema_id, 100)
         for folder in self.folders:
             path = next(iter(sorted(folder.rglob(f"*.v{major}_{minor}.alert.avsc"))), None)
