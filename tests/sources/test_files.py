@@ -112,6 +112,17 @@ class TestFolders:
             "locked" in line and "the folder cannot be read: Permission denied" in line for line in lines
         )
 
+    def test_names_that_are_not_utf8_are_shown_with_escapes(self, tmp_path: Path) -> None:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.avro")).write_bytes(b"good")
+        assert packets(read([tmp_path])) == [(f"{tmp_path}/caf\\xe9.avro", b"good")]
+
+    def test_a_pipe_in_a_folder_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "a.avro")
+        (tmp_path / "b.avro").write_bytes(b"good")
+        batches = list(read([tmp_path]))
+        assert packets(batches) == [(f"{tmp_path}/b.avro", b"good")]
+        assert reasons(batches) == [("unreadable", f"{tmp_path}/a.avro: it is a pipe")]
+
     def test_a_file_over_the_limit(self, tmp_path: Path) -> None:
         with (tmp_path / "huge.avro").open("wb") as file:
             file.truncate(MAX_PACKET_BYTES + 1)
@@ -167,6 +178,43 @@ class TestArchives:
         ((reason, message),) = reasons(read([path]))
         assert reason in {"truncated", "unreadable"}
         assert str(path) in message
+
+    def test_a_member_over_the_limit(self, tmp_path: Path) -> None:
+        path = tmp_path / "night.tar.gz"
+        members = {"huge.avro": bytes(MAX_PACKET_BYTES + 1), "good.avro": b"good"}
+        batches = list(read([tar(path, members)]))
+        assert packets(batches) == [(f"{path}!good.avro", b"good")]
+        ((reason, message),) = reasons(batches)
+        assert (reason, message.split(":")[0]) == ("too-large", f"{path}!huge.avro")
+
+    def test_a_member_that_claims_more_than_can_be(self, tmp_path: Path) -> None:
+        """The reader would look for its end for ages."""
+        path = tar(tmp_path / "night.tar", MEMBERS)
+        entry = tarfile.TarInfo("x.avro")
+        entry.size = 2**60
+        start = 3 * 1024  # a header and a block each
+        path.write_bytes(path.read_bytes()[:start] + entry.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+        batches = list(read([path]))
+        assert [data for _, data in packets(batches)] == list(MEMBERS.values())[:3]
+        ((reason, message),) = reasons(batches)
+        assert reason == "truncated"
+        assert f"x.avro claims to be of {2**60} bytes" in message
+
+    def test_headers_that_the_tar_reader_stumbles_over(self, tmp_path: Path) -> None:
+        """A sparse member of format 1.0 begins with its map; this one has none."""
+        path = tmp_path / "night.tar"
+        with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+            for name, sparse in (
+                ("a.avro", {}),
+                ("b.avro", {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}),
+            ):
+                entry = tarfile.TarInfo(name)
+                entry.size = 4
+                entry.pax_headers = sparse
+                archive.addfile(entry, io.BytesIO(b"good"))
+        batches = list(read([path]))
+        assert [data for _, data in packets(batches)] == [b"good"]
+        assert len(reasons(batches)) == 1
 
     def test_archives_inside_a_folder(self, folder: Path) -> None:
         path = tar(folder / "sub" / "more.tar", {"x.avro": b"x"})

@@ -26,7 +26,10 @@ NOT_PACKETS = frozenset(
 """Files of a folder that are plainly no packets and are passed over; named on their own they are tried."""
 
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error, LZMAError)
+# The tar reader meets some damaged headers with the error of whatever it tripped over.
+_DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error, LZMAError, ValueError, IndexError, OverflowError)
+_FAR = 2**36
+"""Longest member that is passed over, in bytes: a damaged header can claim more than could ever be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,14 @@ def _source(path: Path, resume: Callable[[str], int] | None) -> Iterator[_Read]:
     if path.is_dir():
         yield from _folder(path, resume)
     elif path.name.endswith(_TAR):
-        yield from _tar(path, resume(str(path)) if resume else 0)
+        yield from _tar(path, resume(_text(path)) if resume else 0)
     else:
-        yield _file(path, Origin(str(path)))
+        yield _file(path, Origin(_text(path)))
+
+
+def _text(name: str | Path) -> str:
+    """Give a path as text, with a hexadecimal escape for each byte in it that is not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _folder(folder: Path, resume: Callable[[str], int] | None) -> Iterator[_Read]:
@@ -123,13 +131,16 @@ def _folder(folder: Path, resume: Callable[[str], int] | None) -> Iterator[_Read
         for name in sorted(names):
             path = Path(parent, name)
             if name.endswith(_TAR):
-                yield from _tar(path, resume(str(path)) if resume else 0)
+                yield from _tar(path, resume(_text(path)) if resume else 0)
             elif _is_packet(path):
-                yield _file(path, Origin(str(folder), 0, position, f"/{path.relative_to(folder)}"))
+                origin = Origin(_text(folder), 0, position, _text(f"/{path.relative_to(folder)}"))
+                # To open a pipe would wait for whoever writes to it.
+                piped = path.is_fifo()
+                yield _Read(origin, problem=("unreadable", "it is a pipe")) if piped else _file(path, origin)
                 position += 1
     for error in unreadable:
         yield _Read(
-            Origin(str(error.filename or folder)),
+            Origin(_text(error.filename or folder)),
             problem=("unreadable", f"the folder cannot be read: {error.strerror}"),
         )
 
@@ -155,14 +166,16 @@ def _over_limit(size: int) -> str:
 
 def _tar(path: Path, start: int) -> Iterator[_Read]:
     """Read a tar archive from its ``start``-th file on; a finished one begins anew the next time."""
-    source = str(path)
+    source = _text(path)
     position = 0
     try:
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
+                if archive.offset - member.offset_data > _FAR:
+                    raise tarfile.ReadError(f"{_text(member.name)} claims to be of {member.size} bytes")
                 if not member.isfile() or not _is_packet(Path(member.name)):
                     continue
-                origin = Origin(source, 0, position, f"!{member.name}")
+                origin = Origin(source, 0, position, f"!{_text(member.name)}")
                 if position < start:
                     position += 1
                     continue
@@ -173,7 +186,7 @@ def _tar(path: Path, start: int) -> Iterator[_Read]:
                 content = archive.extractfile(member)
                 data = content.read() if content else b""
                 if len(data) < member.size:
-                    raise EOFError(f"the archive ends inside {member.name}")
+                    raise EOFError(f"the archive ends inside {_text(member.name)}")
                 position += 1
                 yield _Read(origin, data, progress=position)
     except _DAMAGE as error:
