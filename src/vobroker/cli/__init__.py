@@ -16,6 +16,7 @@ GROUPS = (
     "voevent",
     "simulate",
     "serve",
+    "adql",
     "bench",
 )
 """Modules of this package; each has ``register(app)``."""
