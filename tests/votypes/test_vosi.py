@@ -51,7 +51,7 @@ def test_a_quoted_table_name_keeps_its_dots() -> None:
         (b"", "not well-formed XML"),
         (
             b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>',
-            "line 1 of the description of tables declares a document type",
+            "line 1 of the description of tables declares",
         ),
         (b'<?xml version="1.0" encoding="martian"?><x/>', "encoding"),
     ],
