@@ -89,3 +89,12 @@ def test_a_long_line_is_cut_around_the_caret() -> None:
     rendered = caught.value.render()
     assert marked(rendered) == "="
     assert all(len(line) < 120 for line in rendered.splitlines())
+
+
+def test_an_error_for_programs_has_its_span_in_characters() -> None:
+    with pytest.raises(AdqlError) as caught:
+        parse("SELECT 'é', x FROM t LIMIT 3")
+    described = caught.value.describe()
+    assert (described["line"], described["start"], described["end"]) == (1, 27, 28)
+    assert described["code"] == "syntax"
+    assert "TOP" in str(described["suggestion"])

@@ -45,6 +45,18 @@ class AdqlError(Exception):
         where = f"{self.where}, " if self.where else ""
         return f"{where}line {self.line}, column {self.column}: {self.message}{hint}"
 
+    def describe(self) -> dict[str, str | int]:
+        """Give the error for programs; ``start`` and ``end`` are its span, in characters."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "line": self.line,
+            "column": self.column,
+            "start": self.span[0],
+            "end": self.span[1],
+            "suggestion": self.suggestion,
+        }
+
     def render(self) -> str:
         """Give the message, the line of the query it is about, and a caret under the place."""
         begin = self.span[0] - self.column + 1

@@ -15,7 +15,6 @@ from vobroker.cli.adql.common import (
     Text,
     Version,
     catalogue,
-    error_json,
     parsed,
     queries,
     show_error,
@@ -50,7 +49,7 @@ def check(
             checked = check_names(tree, known) if known is not None else None
         except AdqlError as error:
             wrong += 1
-            found.append({"name": name, "valid": False, "error": error_json(error)})
+            found.append({"name": name, "valid": False, "error": error.describe()})
             if not as_json:
                 show_error(error, name)
             continue

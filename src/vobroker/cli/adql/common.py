@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -101,16 +101,3 @@ def show_error(error: AdqlError, name: str) -> None:
     error.where = name
     err.print("[bold red]error:[/] ", end="")
     err.print(error.render(), markup=False, highlight=False, soft_wrap=True)
-
-
-def error_json(error: AdqlError) -> dict[str, Any]:
-    """Describe an error for programs."""
-    return {
-        "code": error.code,
-        "message": error.message,
-        "line": error.line,
-        "column": error.column,
-        "start": error.span[0],
-        "end": error.span[1],
-        "suggestion": error.suggestion,
-    }

@@ -16,7 +16,6 @@ from vobroker.cli.adql.common import (
     Text,
     Version,
     catalogue,
-    error_json,
     parsed,
     queries,
     show_error,
@@ -54,7 +53,7 @@ def explain(
             checked = check(tree, known) if known is not None else None
         except AdqlError as error:
             status = 2
-            found.append({"name": name, "error": error_json(error)})
+            found.append({"name": name, "error": error.describe()})
             if not as_json:
                 show_error(error, name)
             continue

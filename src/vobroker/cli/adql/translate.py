@@ -15,7 +15,6 @@ from vobroker.cli.adql.common import (
     Text,
     Version,
     catalogue,
-    error_json,
     parsed,
     queries,
     show_error,
@@ -56,7 +55,7 @@ def translate(
             translation = to_sql(check(parsed(text, adql), known), to)
         except AdqlError as error:
             status = 2
-            found.append({"name": name, "engine": to, "error": error_json(error)})
+            found.append({"name": name, "engine": to, "error": error.describe()})
             if not as_json:
                 show_error(error, name)
             continue
