@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from playwright.sync_api import Page, sync_playwright
@@ -20,6 +21,12 @@ from tests.web.chromium import FLAGS, find_chromium
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 PORT = 8765
 PAGE = f"http://127.0.0.1:{PORT}"
+QUERY = """SELECT TOP 20 survey, object_id, COUNT(*) AS points, MAX(mag) - MIN(mag) AS range_mag
+FROM measurement
+WHERE mag_error < 0.1
+GROUP BY survey, object_id
+HAVING COUNT(*) >= 5
+ORDER BY range_mag DESC"""
 SECONDS_OF_FLOW = 35
 """Until the past nights of the demo are in and the live one flows."""
 
@@ -73,6 +80,7 @@ def main() -> None:
                 take(dark, "/filters/young-supernova", "filters")
                 take(light, best_known(), "object", whole=True)
                 take(light, "/status", "status")
+                take(light, f"/query?q={quote(QUERY)}", "query")
                 browser.close()
         finally:
             server.terminate()

@@ -20,3 +20,30 @@ vendor() {
 vendor htmx.org dist/htmx.min.js src/vobroker/web/static/vendor
 vendor htmx-ext-sse dist/sse.min.js src/vobroker/web/static/vendor
 vendor axe-core axe.min.js tests/web/vendor
+
+# The editor is made of small modules; esbuild joins the parts that static/editor.js takes into one file.
+bundle() {
+    cp package.json "$work/"
+    (cd "$work" && npm install --silent --no-audit --no-fund --ignore-scripts)
+    cat >"$work/entry.js" <<'ENTRY'
+export { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+export { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+export { SQLDialect, sql } from "@codemirror/lang-sql";
+export { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
+export { forceLinting, lintKeymap, linter } from "@codemirror/lint";
+export { EditorState } from "@codemirror/state";
+export { EditorView, drawSelection, highlightSpecialChars, keymap, lineNumbers, placeholder } from "@codemirror/view";
+export { tags } from "@lezer/highlight";
+ENTRY
+    (cd "$work" && node_modules/.bin/esbuild entry.js --bundle --minify --format=esm --target=es2022 \
+        --legal-comments=none --log-level=warning --outfile="$root/$1/codemirror.min.js")
+    for part in "$work"/node_modules/@codemirror/* "$work"/node_modules/@lezer/* \
+        "$work"/node_modules/@marijn/find-cluster-break "$work"/node_modules/crelt \
+        "$work"/node_modules/style-mod "$work"/node_modules/w3c-keyname; do
+        name=$(echo "${part#"$work"/node_modules/}" | tr -d @ | tr / -)
+        cp "$part/LICENSE" "$root/$1/LICENSES/$name.txt"
+    done
+    echo "@codemirror -> $1/codemirror.min.js"
+}
+
+bundle src/vobroker/web/static/vendor

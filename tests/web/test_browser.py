@@ -26,6 +26,8 @@ PAGES = (
     SUPERNOVA,
     f"{SUPERNOVA}?flux=1",
     "/search?q=0.8 16.1&radius=3600",
+    "/query",
+    "/query?q=SELECT survey, object_id, mag, mjd FROM alert",
     "/status",
     "/deadletters/1",
 )

@@ -32,6 +32,8 @@ PAGES = (
     "/search",
     "/search?q=ZTF",
     "/search?q=0.8 16.1&radius=3600",
+    "/query",
+    "/query?q=SELECT survey, object_id, mag, mjd FROM alert",
     "/status",
     "/deadletters/1",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail
-from vobroker.cli.results import Form, show, write
+from vobroker.cli.results import Form, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def query(
 ) -> None:
     """Parse, check, translate and run a query."""
     from vobroker import adql
-    from vobroker.archive import ArchiveError, open_archive
+    from vobroker.archive import ArchiveError, open_archive, results
     from vobroker.votypes.arrow import schema
     from vobroker.votypes.columns import Table
 
@@ -67,9 +67,8 @@ def query(
         show(rows, checked.columns)
     else:
         try:
-            _put(
-                write(rows, checked.columns, Form.csv if form is Form.table else form, overflow=overflow), out
-            )
+            file_form = results.Form.csv if form is Form.table else results.Form(form)
+            _put(results.write(rows, checked.columns, file_form, overflow=overflow), out)
         except ValueError as error:
             fail(str(error))
     if overflow:

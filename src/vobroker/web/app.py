@@ -12,10 +12,10 @@ from fastapi.staticfiles import StaticFiles
 
 from vobroker.archive import Archive
 from vobroker.filters import Filter
-from vobroker.web.pages import alerts, errors, events, filters, live, objects, search, status
+from vobroker.web.pages import alerts, errors, events, filters, live, objects, query, search, status
 from vobroker.web.site import Site
 
-PAGES = (live, filters, objects, alerts, events, search, status)
+PAGES = (live, filters, objects, alerts, events, query, search, status)
 
 HEADERS = {
     # Everything comes from this server, and nothing that is written into a page can run.

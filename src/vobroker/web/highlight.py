@@ -6,17 +6,19 @@ import re
 
 from markupsafe import Markup, escape
 
-_KEYWORDS = (
+KEYWORDS = (
     "SELECT|TOP|DISTINCT|ALL|AS|FROM|JOIN|INNER|LEFT|RIGHT|FULL|OUTER|NATURAL|ON|USING|WHERE|AND|OR|NOT|IN"
     "|BETWEEN|LIKE|ILIKE|IS|NULL|EXISTS|GROUP|ORDER|BY|HAVING|ASC|DESC|UNION|EXCEPT|INTERSECT|WITH|CASE|WHEN"
     "|THEN|ELSE|END"
 )
 
+"""Keywords of the language, as alternatives of a regular expression."""
+
 _TOKEN = re.compile(
     r"(?P<comment>--[^\n]*)"
     r"|(?P<string>'(?:[^']|'')*')"
     r"|(?P<name>\"(?:[^\"]|\"\")*\")"
-    rf"|(?P<keyword>\b(?:{_KEYWORDS})\b)"
+    rf"|(?P<keyword>\b(?:{KEYWORDS})\b)"
     r"|(?P<function>\b[A-Za-z_]\w*(?=\s*\())"
     r"|(?P<number>\b\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\b)"
     r"|(?P<other>\w+|.)",

@@ -38,7 +38,14 @@ def wants_json(request: Request) -> bool:
     return "application/json" in accept and "text/html" not in accept
 
 
-def respond(request: Request, template: str, data: Mapping[str, Any], status: int = 200) -> Response:
+def respond(
+    request: Request,
+    template: str,
+    data: Mapping[str, Any],
+    status: int = 200,
+    *,
+    page_only: Mapping[str, Any] | None = None,
+) -> Response:
     """Answer with a page.
 
     Parameters
@@ -51,12 +58,18 @@ def respond(request: Request, template: str, data: Mapping[str, Any], status: in
         The page's data, ready for JSON; the template sees the same.
     status
         HTTP status.
+    page_only
+        What the template needs besides.
     """
     headers = {"Vary": "Accept"}
     if wants_json(request):
         return JSONResponse(data, status, headers)
     site = request.app.state.site
-    page = templates().get_template(template).render(**data, site_title=site.title, path=request.url.path)
+    page = (
+        templates()
+        .get_template(template)
+        .render(**data, **(page_only or {}), site_title=site.title, path=request.url.path)
+    )
     return HTMLResponse(page, status, headers)
 
 

@@ -1,0 +1,144 @@
+// The query editor: the text area stays the form's field; without this script it works as it is.
+import {
+  EditorState, EditorView, HighlightStyle, SQLDialect, autocompletion, bracketMatching, closeBrackets,
+  closeBracketsKeymap, completionKeymap, defaultKeymap, drawSelection, highlightSpecialChars, history,
+  historyKeymap, keymap, lineNumbers, lintKeymap, linter, sql, syntaxHighlighting, tags,
+} from "/static/vendor/codemirror.min.js";
+
+const form = document.querySelector("[data-editor]");
+const field = form.querySelector("textarea");
+const verdict = document.getElementById("verdict");
+
+const colours = HighlightStyle.define([
+  { tag: tags.keyword, color: "var(--link)", fontWeight: "600" },
+  { tag: tags.string, color: "var(--good)" },
+  { tag: tags.number, color: "var(--accent)" },
+  { tag: tags.comment, color: "var(--muted)", fontStyle: "italic" },
+  { tag: tags.standard(tags.name), color: "light-dark(#6b3fa0, #c9a8f5)" },
+]);
+
+const theme = EditorView.theme({
+  "&": {
+    color: "inherit", background: "var(--ground)", border: "1px solid light-dark(#8b8f99, #5a6781)",
+    borderRadius: "8px", fontSize: "0.875rem", overflow: "hidden", maxHeight: "60vh",
+  },
+  "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "1px" },
+  ".cm-scroller": { fontFamily: "var(--code)", lineHeight: "1.65", overflow: "auto", minHeight: "15rem" },
+  ".cm-content": { caretColor: "var(--ink)", padding: "0.5rem 0" },
+  ".cm-gutters": { background: "none", border: "0", color: "var(--muted)", paddingLeft: "0.35rem" },
+  ".cm-cursor": { borderLeftColor: "var(--ink)" },
+  "& .cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground": {
+    background: "color-mix(in srgb, var(--link) 28%, transparent)",
+  },
+  "&.cm-focused .cm-matchingBracket": { background: "var(--raised)", outline: "1px solid var(--line)" },
+  ".cm-tooltip, .cm-tooltip .cm-completionInfo": {
+    background: "var(--panel)", color: "var(--ink)", border: "1px solid var(--line)", borderRadius: "8px",
+  },
+  ".cm-tooltip": { maxWidth: "34rem" },
+  ".cm-tooltip-autocomplete > ul > li[aria-selected]": { background: "var(--raised)", color: "var(--ink)" },
+  ".cm-completionDetail": { color: "var(--muted)", fontStyle: "normal" },
+  ".cm-diagnostic": { fontFamily: "var(--body)", whiteSpace: "pre-wrap", borderLeftColor: "var(--alarm)" },
+  ".cm-lintRange-error": {
+    backgroundImage: "none", textDecoration: "underline wavy var(--alarm)", textUnderlineOffset: "0.25em",
+  },
+});
+
+// The server counts characters, the editor UTF-16 units.
+const unitsAt = (text, characters) => [...text].slice(0, characters).join("").length;
+
+const say = (words, state) => {
+  verdict.textContent = words;
+  verdict.dataset.state = state;
+};
+
+async function check(view) {
+  const text = view.state.doc.toString();
+  if (!text.trim()) {
+    say("The query is checked while you write.", "");
+    return [];
+  }
+  let answer;
+  try {
+    const response = await fetch("/query/check", { method: "POST", body: text });
+    if (!response.ok) throw new Error(response.statusText);
+    answer = await response.json();
+  } catch {
+    say("The query cannot be checked now.", "");
+    return [];
+  }
+  if (answer.valid) {
+    const columns = answer.columns.map((c) => (c.unit ? `${c.name} [${c.unit}]` : c.name));
+    say(`Good. It gives ${columns.join(", ")}.`, "good");
+    return [];
+  }
+  const { message, suggestion, line, column, start, end } = answer.error;
+  if (unitsAt(text, start) >= text.trimEnd().length && !suggestion) {
+    say(message, "");  // the query is still being written
+    return [];
+  }
+  say(`Line ${line}, column ${column}: ${message} ${suggestion}`, "bad");
+  const from = Math.min(unitsAt(text, start), view.state.doc.length);
+  const to = Math.max(from, Math.min(unitsAt(text, end), view.state.doc.length));
+  return [{ from, to, severity: "error", message: suggestion ? `${message} ${suggestion}` : message }];
+}
+
+function language({ keywords, functions, tables }) {
+  const lower = (words) => words.join(" ").toLowerCase();
+  const dialect = SQLDialect.define({
+    keywords: lower(keywords),
+    builtin: lower(functions),
+    identifierQuotes: '"',
+    operatorChars: "*+-<>!=/|",
+  });
+  const schema = {};
+  for (const [name, columns] of Object.entries(tables)) {
+    schema[name] = columns.map((column) => ({
+      label: column.name,
+      type: "property",
+      detail: [column.type, column.unit].filter(Boolean).join(", "),
+      info: column.description,
+    }));
+  }
+  return sql({ dialect, schema, defaultTable: "alert", upperCaseKeywords: true });
+}
+
+const words = await (await fetch("/query/language")).json();
+const run = () => {
+  form.requestSubmit();
+  return true;
+};
+
+// In a shadow root the editor's styles are sheets made by script, which the page's policy allows.
+const place = document.createElement("div");
+field.hidden = true;
+field.after(place);
+
+const view = new EditorView({
+  parent: place.attachShadow({ mode: "open" }),
+  doc: field.value,
+  extensions: [
+    lineNumbers(),
+    history(),
+    drawSelection(),
+    highlightSpecialChars(),
+    bracketMatching(),
+    closeBrackets(),
+    autocompletion(),
+    language(words),
+    syntaxHighlighting(colours),
+    theme,
+    linter(check, { delay: 300 }),
+    EditorView.lineWrapping,
+    EditorState.tabSize.of(2),
+    EditorView.contentAttributes.of({
+      "aria-label": "ADQL 2.1", autocapitalize: "off", spellcheck: "false",
+    }),
+    keymap.of([
+      { key: "Mod-Enter", run, preventDefault: true },
+      ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap,
+    ]),
+  ],
+});
+form.querySelector("label").addEventListener("click", () => view.focus());
+form.addEventListener("submit", () => (field.value = view.state.doc.toString()));
+if (!field.value.trim()) view.focus();

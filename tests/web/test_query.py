@@ -1,0 +1,143 @@
+"""The query editor: what it says while a query is written, what it gives, what it refuses."""
+
+from __future__ import annotations
+
+import io
+from urllib.parse import quote
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+from lxml import html
+from playwright.sync_api import Browser, Page, expect
+
+from .conftest import SCRIPT, Served
+
+BRIGHT = (
+    "SELECT TOP 3 survey, object_id, alert_id, mag FROM alert WHERE survey = 'ztf' AND mag < 25 ORDER BY mag"
+)
+
+
+def check(site: Served, text: str | bytes) -> httpx.Response:
+    return httpx.post(f"{site.address}/query/check", content=text, timeout=30)
+
+
+def test_a_good_query_is_told_its_columns(site: Served) -> None:
+    answer = check(site, "SELECT mag AS m, COUNT(*) AS n FROM alert GROUP BY mag").json()
+    assert answer["valid"] is True
+    assert answer["columns"][0] == {"name": "m", "type": "REAL", "unit": "mag", "ucd": "phot.mag"}
+
+
+def test_a_mistake_is_told_its_place_and_cure(site: Served) -> None:
+    error = check(site, "SELECT mag\nFROM alert\nWHERE maag < 20").json()["error"]
+    assert (error["line"], error["column"], error["suggestion"]) == (3, 7, "Did you mean mag?")
+
+
+def test_what_the_engine_cannot_do_exactly_is_told_before_it_runs(site: Served) -> None:
+    answer = check(site, "SELECT POINT(ra, dec) FROM alert").json()
+    assert answer["error"]["code"] == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"SELECT \xff", 400), (b"x" * 100_000, 413), (b"", 200), (b"\0" * 50, 200)]
+)
+def test_any_bytes_get_an_answer(site: Served, body: bytes, status: int) -> None:
+    assert check(site, body).status_code == status
+
+
+def test_the_result_is_a_page_and_json(site: Served) -> None:
+    path = f"/query?q={quote(BRIGHT)}"
+    data = site.json(path)
+    assert [column["name"] for column in data["columns"]] == ["survey", "object_id", "alert_id", "mag"]
+    assert len(data["rows"]) == 3
+    assert all(isinstance(row["alert_id"], str) for row in data["rows"])
+    page = html.fromstring(site.get(path).text)
+    assert len(page.xpath("//section[@aria-labelledby='result']//tbody/tr")) == 3
+    first = data["rows"][0]
+    assert page.xpath(f"//a[@href='/objects/ztf/{quote(first['object_id'])}']")
+
+
+def test_files_hold_the_same_rows(site: Served) -> None:
+    rows = site.json(f"/query?q={quote(BRIGHT)}")["rows"]
+    files = {
+        form: site.get(f"/query/result.{form}?q={quote(BRIGHT)}") for form in ("csv", "votable", "parquet")
+    }
+    assert files["csv"].text.splitlines()[1].startswith(f"ztf,{rows[0]['object_id']},{rows[0]['alert_id']},")
+    votable = Table.read(io.BytesIO(files["votable"].content), format="votable")
+    assert [str(number) for number in votable["alert_id"]] == [row["alert_id"] for row in rows]
+    assert str(votable["mag"].unit) == "mag"
+    assert pq.read_table(io.BytesIO(files["parquet"].content)).num_rows == 3
+    assert "attachment" in files["csv"].headers["content-disposition"]
+
+
+def test_a_query_that_cannot_run_is_400_with_the_caret(site: Served) -> None:
+    answer = site.get(f"/query?q={quote('SELECT nothing FROM alert')}")
+    assert answer.status_code == 400
+    assert "There is no column nothing" in answer.text
+    assert "^^^^^^^" in answer.text
+    assert site.get(f"/query/result.csv?q={quote('SELECT')}").status_code == 400
+
+
+def test_markup_in_a_query_and_in_the_data_stays_text(site: Served) -> None:
+    hostile = f"SELECT object_id, '{SCRIPT}' AS x FROM alert WHERE alert_id = 7"
+    page = html.fromstring(site.get(f"/query?q={quote(hostile)}").text)
+    assert not page.xpath("//td//script")
+    assert SCRIPT in page.xpath("//td/text()")
+
+
+def test_long_texts_and_unknown_forms_are_refused(site: Served) -> None:
+    assert site.get(f"/query?q={'x' * 20_001}").status_code == 422
+    assert site.get(f"/query/result.exe?q={quote(BRIGHT)}").status_code == 422
+
+
+def test_every_example_runs(site: Served) -> None:
+    page = html.fromstring(site.get("/query").text)
+    examples = page.xpath("//section[@aria-labelledby='examples']//a/@href")
+    assert len(examples) >= 4
+    for address in examples:
+        assert site.json(address)["error"] is None
+
+
+def test_the_editor_checks_while_one_writes_and_runs(site: Served, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page: Page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{site.address}/query")
+    text = page.get_by_role("textbox", name="ADQL 2.1")
+    verdict = page.locator("#verdict")
+    text.press_sequentially("SELECT TOP 3 object_id, 'é𝄞' AS note, mag FROM alert WHERE maag < 25")
+    expect(verdict).to_have_text("Line 1, column 60: There is no column maag. Did you mean mag?")
+    assert page.locator(".cm-lintRange-error").inner_text() == "maag"
+    text.press("Escape")
+    text.press("ControlOrMeta+a")
+    text.press("Backspace")
+    text.press_sequentially(BRIGHT)
+    expect(verdict).to_have_text("Good. It gives survey, object_id, alert_id, mag [mag].")
+    text.press("Escape")
+    text.press("ControlOrMeta+Enter")
+    expect(page.locator("#result")).to_contain_text("3 rows")
+    expect(page.get_by_role("textbox", name="ADQL 2.1")).to_contain_text("ORDER BY mag")
+    context.close()
+    assert complaints == []
+
+
+def test_the_editor_completes_columns(site: Served, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(f"{site.address}/query")
+    text = page.get_by_role("textbox", name="ADQL 2.1")
+    text.press_sequentially("SELECT object_i", delay=20)
+    expect(page.get_by_role("option", name="object_id")).to_be_visible()
+    page.close()
+
+
+def test_without_scripts_the_form_works_as_it_is(site: Served, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site.address}/query")
+    page.get_by_label("ADQL 2.1").fill(BRIGHT)
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#result")).to_contain_text("3 rows")
+    context.close()
