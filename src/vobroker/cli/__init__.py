@@ -38,4 +38,11 @@ def app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line."""
-    app()()
+    try:
+        app()()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "vobroker":
+            raise
+        raise SystemExit(
+            f"error: this command needs {error.name}, which is not installed: pip install 'vobroker[broker]'"
+        ) from None
