@@ -1,0 +1,50 @@
+"""Our own parser, asked about every query of the corpus."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from vobroker.adql import corpus
+
+ROOT = Path(__file__).resolve().parents[3] / "corpus"
+
+STRICTER = {
+    # The grammar of the standard allows these (appendix A, joined_table and query_expression); we do not.
+    "adql/from/joined_table-5": "SELECT a FROM ((t JOIN u USING (id)))",
+    "adql/from/query_expression-1": "SELECT a FROM (t JOIN u USING (id)) AS x",
+}
+
+
+def test_our_verdict_on_every_query_is_that_of_the_standard() -> None:
+    run = corpus.run(corpus.read(ROOT), corpus.ours(), accept=("case",))
+    other = {o.question.name: o.question.query.text for o in run.outcomes if o.judgement != "agrees"}
+    assert len(run.outcomes) > 1200
+    assert other.items() <= STRICTER.items()
+
+
+def test_all_of_lyonetia_agrees_and_two_of_its_labels_are_contested() -> None:
+    run = corpus.run(corpus.read(ROOT / "lyonetia"), corpus.ours())
+    assert Counter(o.judgement for o in run.outcomes) == {"agrees": 495}
+    contested = {o.question.query.text for o in run.outcomes if o.question.kind == "contested"}
+    assert contested == {
+        "SELECT * FROM t1 INNER JOIN t2",
+        "select * from bar where a='qua' -- cmt\n'tsch'",
+    }
+
+
+def test_a_contested_query_names_the_section_that_decides() -> None:
+    contested = [q for g in corpus.read(ROOT) for q in g.queries if q.contested]
+    assert len(contested) == 12
+    for query in contested:
+        assert query.contested is not None
+        assert query.contested.section
+        assert query.contested.reason
+        said = {label == "valid" for label in query.contested.labels.values()}
+        assert said - {query.verdicts["2.1"]}, query.id
+
+
+def test_what_only_irsa_accepts_is_no_adql() -> None:
+    queries = [q for g in corpus.read(ROOT / "libadql") for q in g.queries]
+    assert Counter(q.extension for q in queries) == {"": 128, "irsa": 29, "case": 6}
+    assert not any(q.verdicts["2.1"] for q in queries if q.extension)
