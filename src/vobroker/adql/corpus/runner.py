@@ -11,7 +11,7 @@ from vobroker.adql.corpus.implementations import Answer, Implementation
 from vobroker.adql.corpus.model import VERSIONS, Group, Query
 
 Judgement = Literal["agrees", "disagrees", "fails", "not asked"]
-Kind = Literal["valid", "invalid", "contested"]
+Kind = Literal["valid", "invalid", "contested", "extension"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Question:
         """How it is counted."""
         if self.query.contested:
             return "contested"
+        if self.query.extension and not self.valid:
+            return "extension"
         return "valid" if self.valid else "invalid"
 
 
