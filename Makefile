@@ -16,6 +16,7 @@ demo: ## Simulated Rubin and ZTF nights flow in, filters fire, the web page open
 test: ## Every check and every test: style, types, layers, then pytest
 	@scripts/venv.sh test,lint,docs
 	@scripts/chromium.sh
+	@scripts/servers.sh start
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy

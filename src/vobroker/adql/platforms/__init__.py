@@ -3,10 +3,20 @@
 from vobroker.adql.check import CheckedQuery
 from vobroker.adql.platforms.base import Translation, Translator
 from vobroker.adql.platforms.duckdb import DuckDB
+from vobroker.adql.platforms.mariadb import MariaDB
+from vobroker.adql.platforms.postgresql import PostgreSQL
+from vobroker.adql.platforms.spark import Spark
+from vobroker.adql.platforms.sqlite import SQLite
 
 __all__ = ["ENGINES", "Translation", "Translator", "translate"]
 
-ENGINES: dict[str, type[Translator]] = {"duckdb": DuckDB}
+ENGINES: dict[str, type[Translator]] = {
+    "duckdb": DuckDB,
+    "postgresql": PostgreSQL,
+    "sqlite": SQLite,
+    "mariadb": MariaDB,
+    "spark": Spark,
+}
 """Translators by engine."""
 
 

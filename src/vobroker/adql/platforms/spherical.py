@@ -1,0 +1,333 @@
+"""Geometry, exact on the sphere; all angles in degrees.
+
+Shapes whose coordinates are numbers are worked out before the query runs (:mod:`.sphere`), so that what the
+engine has to do for a row is a few products. A condition on the latitude alone comes first: it is cheap and
+lets an engine use an index or skip blocks of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import cos, radians, sin
+
+from vobroker.adql import tree
+from vobroker.adql.platforms import sphere, stcs
+from vobroker.adql.platforms.expressions import Expressions
+
+Place = tuple[str, str]
+"""SQL of a longitude and a latitude."""
+
+_SQUARE_DEGREES = 41252.96124941927  # of the whole sphere
+_ROUNDING = 1e-9  # degrees; more than rounding can move a place
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place; ``latitude`` is the node of its latitude where there is one."""
+
+    sql: Place
+    latitude: tree.Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A circle; ``fixed`` is its centre and ``size`` its radius where they are numbers."""
+
+    centre: Place
+    fixed: tuple[float, float] | None
+    radius: str
+    size: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """A shape of constant coordinates, as convex parts."""
+
+    parts: Sequence[sphere.Convex]
+    corners: Sequence[sphere.Vector]
+
+
+Shape = Point | Circle | Polygon
+
+
+class Spherical(Expressions):
+    """Write geometry functions."""
+
+    def geometric(self, node: tree.Function) -> str:
+        """Write a geometry function."""
+        first = node.arguments[0]
+        match node.name:
+            case "CONTAINS" | "INTERSECTS":
+                before, self._false_is_null = self._false_is_null, False
+                sql = self.truth_as_number(self.shape_test(node))
+                self._false_is_null = before
+                return sql
+            case "DISTANCE":
+                return self.distance(self.position(first), self.position(node.arguments[1]))
+            case "COORD1":
+                return self.position(first)[0]
+            case "COORD2":
+                return self.position(first)[1]
+            case "AREA":
+                return self.area(node)
+            case _:
+                self.refuse(node, f"{node.name} of a {self.type(first).type}")
+
+    def area(self, node: tree.Function) -> str:
+        """Write AREA, in square degrees."""
+        shape = self.shape(node.arguments[0])
+        match shape:
+            case Point():
+                return self.float_literal(0.0)
+            case Circle():
+                # A cap of radius r covers 2 pi (1 - cos r) = 4 pi sin^2(r/2) steradian.
+                half = f"sin(radians({shape.radius}) / 2)"
+                return f"({self.float_literal(_SQUARE_DEGREES)} * power({half}, 2))"
+            case Polygon(corners=corners) if corners and (size := sphere.area(corners)) is not None:
+                return self.float_literal(size)
+        self.refuse(node, f"AREA of this {self.type(node.arguments[0]).type}")
+
+    # --- conditions ---
+
+    def shape_test(self, node: tree.Function) -> str:
+        """Write CONTAINS or INTERSECTS as a condition."""
+        first, second = map(self.shape, node.arguments)
+        if node.name == "INTERSECTS" and isinstance(second, Point):
+            first, second = second, first
+        match first, second:
+            case Point(), Circle():
+                return self.bounded(self.in_circle(first, second), node)
+            case Point(), Polygon():
+                return self.bounded(self.in_polygon(first, second), node)
+            case Circle(), Circle():
+                distance = self.distance(first.centre, second.centre)
+                if node.name == "INTERSECTS":
+                    return f"({distance} <= {first.radius} + {second.radius})"
+                return f"({distance} + {first.radius} <= {second.radius})"
+        kinds = [self.type(argument).type for argument in node.arguments]
+        self.refuse(node, f"{node.name} of a {kinds[0]} and a {kinds[1]}")
+
+    def in_circle(self, point: Point, circle: Circle) -> str:
+        """Write whether a point is in a circle: haversine of the distance against that of the radius.
+
+        It is right at the poles and across longitude 0 and needs no inverse function.
+        """
+        latitude = point.sql[1]
+        centre, radius = circle.centre[1], circle.radius
+        if circle.size is None:
+            half = f"power(sin(radians({radius}) / 2), 2)"
+            limit = f"CASE WHEN {radius} < 180 THEN {half} WHEN {radius} >= 180 THEN 2 END"
+            slack = self.float_literal(_ROUNDING)
+            band = f"{radius} >= 0 AND abs({latitude} - {centre}) <= {radius} + {slack}"
+        else:
+            limit = self.float_literal(sin(radians(circle.size) / 2) ** 2 if circle.size < 180 else 2.0)
+            reach = circle.size + _ROUNDING
+            if circle.fixed is None:
+                band = f"abs({latitude} - {centre}) <= {self.float_literal(reach)}"
+            else:
+                band = self.between(point, circle.fixed[1] - reach, circle.fixed[1] + reach)
+        return f"({band} AND {self.haversine(point.sql, circle.centre, circle.fixed)} <= {limit})"
+
+    def in_polygon(self, point: Point, polygon: Polygon) -> str:
+        """Write whether a point is in a polygon: on the inner side of the plane of each edge of one part."""
+        lon, lat = (f"radians({part})" for part in point.sql)
+        x, y, z = f"cos({lat}) * cos({lon})", f"cos({lat}) * sin({lon})", f"sin({lat})"
+        number = self.float_literal
+        parts = [
+            " AND ".join(
+                f"{number(a)} * {x} + {number(b)} * {y} + {number(c)} * {z} >= 0" for a, b, c in part
+            )
+            for part in polygon.parts
+        ]
+        inside = parts[0] if len(parts) == 1 else "(" + " OR ".join(f"({part})" for part in parts) + ")"
+        middle, reach = sphere.cap(polygon.corners) if polygon.corners else (0.0, 180.0)
+        if reach >= 90:
+            return f"({inside})"
+        reach += _ROUNDING
+        return f"({self.between(point, middle - reach, middle + reach)} AND {inside})"
+
+    def near(self, distance: tree.Function, operator: str, limit: tree.Value) -> str:
+        """Write ``DISTANCE(...) < limit`` with a condition on the latitudes, for joins on the sky."""
+        reach = self.constant(limit)
+        if operator not in ("<", "<=") or reach is None:
+            return ""
+        first, second = (self.point(argument) for argument in distance.arguments)
+        slack = self.float_literal(reach + _ROUNDING)
+        band = f"{first.sql[1]} >= {second.sql[1]} - {slack} AND {first.sql[1]} <= {second.sql[1]} + {slack}"
+        exact = f"{self.distance(first.sql, second.sql)} {operator} {self.float_literal(reach)}"
+        return f"({band} AND {exact})"
+
+    def between(self, point: Point, low: float, high: float) -> str:
+        """Write that the latitude of a point is between two numbers."""
+        limits = ((">=", low), ("<=", high))
+        column = point.latitude
+        found = isinstance(column, tree.ColumnReference) and self.checked.field_of(column)
+        if self._false_is_null and found and found.type.type == "DOUBLE":
+            stored = self.stored(found)
+            plain = [self.bound(stored, operator, self.float_literal(limit)) for operator, limit in limits]
+            if all(plain):
+                return " AND ".join(plain)
+        return " AND ".join(
+            f"{point.sql[1]} {operator} {self.float_literal(limit)}" for operator, limit in limits
+        )
+
+    # --- formulae ---
+
+    def haversine(self, first: Place, second: Place, fixed: tuple[float, float] | None) -> str:
+        """Write the square of the sine of half the distance."""
+        cosine = self.float_literal(cos(radians(fixed[1]))) if fixed else f"cos(radians({second[1]}))"
+        return (
+            f"(power(sin(radians({first[1]} - {second[1]}) / 2), 2)"
+            f" + cos(radians({first[1]})) * {cosine} * power(sin(radians({first[0]} - {second[0]}) / 2), 2))"
+        )
+
+    def distance(self, first: Place, second: Place) -> str:
+        """Write the angular distance (Vincenty's formula: right for near, far and opposite points)."""
+        (lon1, lat1), (lon2, lat2) = first, second
+        sin1, cos1 = f"sin(radians({lat1}))", f"cos(radians({lat1}))"
+        sin2, cos2 = f"sin(radians({lat2}))", f"cos(radians({lat2}))"
+        sin_lon, cos_lon = f"sin(radians({lon2} - {lon1}))", f"cos(radians({lon2} - {lon1}))"
+        across = (
+            f"sqrt(power({cos2} * {sin_lon}, 2) + power({cos1} * {sin2} - {sin1} * {cos2} * {cos_lon}, 2))"
+        )
+        along = f"{sin1} * {sin2} + {cos1} * {cos2} * {cos_lon}"
+        return f"degrees({self.functions['ATAN2/2'].format(across, along)})"
+
+    # --- shapes ---
+
+    def shape(self, node: tree.Value) -> Shape:
+        """Read a geometry."""
+        match node:
+            case tree.Circle():
+                return self.circle(node)
+            case tree.Polygon():
+                return self.polygon(node, [self.vertex(vertex, node) for vertex in node.vertices])
+            case tree.Box():
+                return self.box(node)
+            case tree.Region():
+                return self.region(node)
+        return self.point(node)
+
+    def point(self, node: tree.Value) -> Point:
+        """Read a POINT value."""
+        match node:
+            case tree.Point(coordinates=coordinates):
+                self.system(node)
+                return Point(self.coordinates(coordinates), coordinates[1])
+            case tree.Centroid(shape=tree.Circle() as circle):
+                return Point(self.circle(circle).centre, None)
+            case tree.Centroid(shape=tree.Box() as box):
+                self.system(box)
+                return Point(self.centre(box.centre), None)
+            case tree.Centroid(shape=tree.Point() as point):
+                return self.point(point)
+        kind = self.type(node).type
+        if kind == "POINT":
+            self.refuse(node, "a POINT other than POINT(...) and CENTROID of a POINT, CIRCLE or BOX")
+        self.refuse(node, f"a {kind} other than one written out")
+
+    def position(self, node: tree.Value) -> Place:
+        """Write longitude and latitude of a POINT value."""
+        return self.point(node).sql
+
+    def circle(self, circle: tree.Circle) -> Circle:
+        """Read a CIRCLE."""
+        self.system(circle)
+        size = self.constant(circle.radius)
+        if size is not None and size < 0:
+            self.fail("radius", "The radius of a CIRCLE is negative.", circle.radius)
+        return Circle(
+            self.centre(circle.centre), self.fixed(circle.centre), self.as_double(circle.radius), size
+        )
+
+    def polygon(self, node: tree.Value, corners: list[sphere.Vector]) -> Polygon:
+        """Cut a polygon of constant corners into convex parts."""
+        parts = sphere.convex_parts(corners)
+        if parts is None:
+            self.refuse(node, "a POLYGON that crosses itself or is larger than a hemisphere")
+        return Polygon(parts, corners)
+
+    def box(self, node: tree.Box) -> Polygon:
+        """Read a BOX of numbers."""
+        self.system(node)
+        centre = self.fixed(node.centre)
+        width, height = map(self.constant, node.size)
+        if centre is None or width is None or height is None:
+            self.refuse(node, "a BOX whose centre and size are not numbers")
+        return self.fixed_box(node, *centre, width, height)
+
+    def fixed_box(self, node: tree.Value, lon: float, lat: float, width: float, height: float) -> Polygon:
+        """Make a box."""
+        part = sphere.box(lon, lat, width, height)
+        if part is None:
+            self.refuse(node, "a BOX that is not between 0 and 180 degrees wide and high")
+        return Polygon([part], [])
+
+    def region(self, node: tree.Region) -> Shape:
+        """Read a REGION."""
+        try:
+            shape = stcs.read(node.text.text)
+        except stcs.StcsError as error:
+            self.refuse(node, f"a REGION that {error}")
+        numbers = shape.numbers
+        pairs = (
+            [(numbers[0], numbers[1])]
+            if shape.kind != "POLYGON"
+            else list(zip(numbers[::2], numbers[1::2], strict=True))
+        )
+        for _, lat in pairs:
+            self.latitude(lat, node)
+        literal = self.float_literal
+        if shape.kind == "BOX":
+            return self.fixed_box(node, *numbers)
+        if shape.kind == "POLYGON":
+            return self.polygon(node, [sphere.direction(*pair) for pair in pairs])
+        place = (literal(numbers[0]), literal(numbers[1]))
+        if shape.kind == "POSITION":
+            return Point(place, None)
+        if numbers[2] < 0:
+            self.fail("radius", "The radius of a circle is negative.", node)
+        return Circle(place, pairs[0], literal(numbers[2]), numbers[2])
+
+    def vertex(self, vertex: tree.Pair | tree.Value, polygon: tree.Polygon) -> sphere.Vector:
+        """Give the direction of a vertex written out in numbers."""
+        self.system(polygon)
+        if isinstance(vertex, tree.Point):
+            self.system(vertex)
+            vertex = vertex.coordinates
+        fixed = self.fixed(vertex)
+        if fixed is None:
+            self.refuse(polygon, "a POLYGON whose vertices are not numbers")
+        return sphere.direction(*fixed)
+
+    def centre(self, centre: tree.Pair | tree.Value) -> Place:
+        """Write longitude and latitude of a centre."""
+        return self.coordinates(centre) if isinstance(centre, tuple) else self.position(centre)
+
+    def fixed(self, place: tree.Pair | tree.Value) -> tuple[float, float] | None:
+        """Give a place written out in numbers."""
+        if isinstance(place, tree.Point):
+            place = place.coordinates
+        if not isinstance(place, tuple):
+            return None
+        self.coordinates(place)
+        lon, lat = map(self.constant, place)
+        return None if lon is None or lat is None else (lon, lat)
+
+    def coordinates(self, pair: tree.Pair) -> Place:
+        """Write a pair of coordinates; a latitude beyond a pole is a mistake."""
+        latitude = self.constant(pair[1])
+        if latitude is not None:
+            self.latitude(latitude, pair[1])
+        return self.as_double(pair[0]), self.as_double(pair[1])
+
+    def latitude(self, latitude: float, node: tree.Node) -> None:
+        """Refuse a latitude beyond a pole."""
+        if not -90 <= latitude <= 90:
+            self.fail("latitude", f"The latitude {latitude:g} is not between -90 and 90.", node)
+
+    def system(self, node: tree.Point | tree.Circle | tree.Polygon | tree.Box) -> None:
+        """Refuse a coordinate system that would need a conversion (deprecated argument, section 4.2)."""
+        if isinstance(node.system, tree.String) and node.system.text.strip().upper() not in ("", "ICRS"):
+            self.refuse(node.system, f"the coordinate system '{node.system.text}' (only ICRS)")

@@ -1,0 +1,66 @@
+"""SQLite: what differs from the common SQL; needs version 3.39 built with its mathematical functions.
+
+It has no NaN: one that is stored or computed is NULL. REAL columns are computed with in double precision.
+Times are stored as text ``2026-01-31T23:59:59.000000``, so that their order is that of time.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from vobroker.adql import tree
+from vobroker.adql.platforms.base import Translator
+from vobroker.adql.platforms.expressions import COMMON
+
+
+class SQLite(Translator):
+    """Translator for SQLite."""
+
+    name: ClassVar[str] = "SQLite"
+    types: ClassVar[dict[str, str]] = {
+        "SMALLINT": "INTEGER",
+        "INTEGER": "INTEGER",
+        "BIGINT": "INTEGER",
+        "REAL": "REAL",
+        "DOUBLE": "REAL",
+        "VARCHAR": "TEXT",
+        "CHAR": "TEXT",
+    }
+    functions: ClassVar[dict[str, str]] = COMMON | {
+        "RAND/0": "(random() / 18446744073709551616.0 + 0.5)",
+    }
+    not_negative = positive = within_one = "{0}"  # NULL outside the domain by itself
+    reads_text_as_numbers = False
+    set_operators = ("UNION", "UNION ALL", "EXCEPT", "INTERSECT")
+
+    def placeholder(self, number: int) -> str:
+        """Write the place of a parameter."""
+        return f"?{number}"
+
+    def timestamp(self, text: str) -> str:
+        """Write a time as it is stored."""
+        return self.parameter(text)
+
+    def time_as_text(self, node: tree.Value) -> str:
+        """Write a time as text, which it is."""
+        return self.value(node)
+
+    def remainder(self, node: tree.Function, left: str, right: str, *, integer: bool) -> str:
+        """Write MOD, of floating numbers too."""
+        return f"({left} % nullif({right}, 0))" if integer else f"mod({left}, {right})"
+
+    def like(self, subject: str, pattern: str, *, negated: bool, any_case: bool) -> str:
+        """Write LIKE as GLOB, which alone minds upper and lower case whatever the connection is set to."""
+        if any_case:
+            subject, pattern = f"lower({subject})", f"lower({pattern})"
+        for character, written in (("[", "[[]"), ("*", "[*]"), ("?", "[?]"), ("%", "*"), ("_", "?")):
+            pattern = f"replace({pattern}, '{character}', '{written}')"
+        return f"({subject} {'NOT ' if negated else ''}GLOB {pattern})"
+
+    def limit(self, top: int | None, offset: int | None) -> str:
+        """Write TOP and OFFSET; an OFFSET needs a LIMIT."""
+        return super().limit(-1 if top is None and offset else top, offset)
+
+    def operand(self, sql: str) -> str:
+        """Write an operand of a set operator, which may not stand in brackets."""
+        return f"SELECT * FROM ({sql})"  # noqa: S608

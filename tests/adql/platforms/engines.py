@@ -1,0 +1,209 @@
+"""The engines that queries are executed on: how each is reached, loaded and asked.
+
+An engine is a context manager that gives two functions: ``load(table, rows)`` makes a table, ``fetch(sql,
+parameters)`` gives the rows of a query. ``scripts/servers.sh start`` starts the servers.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pyarrow as pa
+import pymysql
+from pyspark.sql import SparkSession
+
+from vobroker.votypes.columns import Table
+
+Rows = list[tuple[Any, ...]]
+Load = Callable[[Table, pa.Table], None]
+Fetch = Callable[[str, list[Any]], Rows]
+Engine = Callable[[], AbstractContextManager[tuple[Load, Fetch]]]
+
+SERVERS = Path(
+    os.environ.get("VOBROKER_SERVERS")
+    or Path(os.environ.get("TMPDIR", "/tmp")) / f"vobroker-servers-{os.getuid()}"
+)
+
+
+@contextmanager
+def duckdb_engine() -> Iterator[tuple[Load, Fetch]]:
+    with duckdb.connect() as connection:
+
+        def load(table: Table, rows: pa.Table) -> None:
+            connection.register("rows", rows)
+            connection.execute(f"CREATE TABLE {table.name} AS FROM rows")
+            connection.unregister("rows")
+
+        yield load, lambda sql, parameters: connection.execute(sql, parameters).fetchall()
+
+
+@contextmanager
+def sqlite_engine() -> Iterator[tuple[Load, Fetch]]:
+    with sqlite3.connect(":memory:") as connection:
+
+        def load(table: Table, rows: pa.Table) -> None:
+            columns = ", ".join(f'"{column.name}" {_SQLITE[column.type]}' for column in table)
+            connection.execute(f"CREATE TABLE {table.name} ({columns})")
+            marks = ", ".join("?" * len(table.columns))
+            connection.executemany(f"INSERT INTO {table.name} VALUES ({marks})", python(rows, iso=True))
+
+        yield load, lambda sql, parameters: connection.execute(sql, parameters).fetchall()
+
+
+@contextmanager
+def postgresql_engine(*extensions: str) -> Iterator[tuple[Load, Fetch]]:
+    where = {"host": str(SERVERS), "user": "vobroker", "autocommit": True}
+    name = f"test_{os.getpid()}_{'_'.join(extensions) or 'plain'}"
+    with psycopg.connect(dbname="postgres", **where) as server:
+        server.execute(f"DROP DATABASE IF EXISTS {name}")
+        # A locale with rules of its own: order by code point must not depend on the server's.
+        server.execute(f"CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
+        try:
+            with psycopg.connect(dbname=name, **where) as connection:
+                for extension in extensions:
+                    connection.execute(f"CREATE EXTENSION {extension}")
+
+                def load(table: Table, rows: pa.Table) -> None:
+                    columns = ", ".join(f'"{column.name}" {_POSTGRESQL[column.type]}' for column in table)
+                    connection.execute(f"CREATE TABLE {table.name} ({columns})")
+                    with connection.cursor().copy(f"COPY {table.name} FROM STDIN") as copy:
+                        for row in python(rows):
+                            copy.write_row(row)
+                    if "ra" in table and "q3c" in extensions:
+                        connection.execute(f"CREATE INDEX ON {table.name} (q3c_ang2ipix(ra, dec))")
+                    if "ra" in table and "pg_sphere" in extensions:
+                        place = "spoint(radians(ra), radians(dec))"
+                        connection.execute(f"CREATE INDEX ON {table.name} USING gist ({place})")
+                    connection.execute(f"ANALYZE {table.name}")
+
+                def fetch(sql: str, parameters: list[Any]) -> Rows:
+                    with psycopg.RawCursor(connection) as cursor:
+                        return cursor.execute(sql, parameters).fetchall()
+
+                yield load, fetch
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def mariadb_engine() -> Iterator[tuple[Load, Fetch]]:
+    socket = str(SERVERS / "mariadb.sock")
+    connection = pymysql.connect(unix_socket=socket, user="root", charset="utf8mb4", autocommit=True)
+    name = f"test_{os.getpid()}"
+    with connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        cursor.execute(f"USE {name}")
+        try:
+
+            def load(table: Table, rows: pa.Table) -> None:
+                columns = ", ".join(f"`{column.name}` {_MARIADB[column.type]}" for column in table)
+                cursor.execute(f"CREATE TABLE {table.name} ({columns})")
+                marks = ", ".join(["%s"] * len(table.columns))
+                cursor.executemany(f"INSERT INTO {table.name} VALUES ({marks})", python(rows, no_nan=True))
+
+            def fetch(sql: str, parameters: list[Any]) -> Rows:
+                cursor.execute("PREPARE query FROM %s", (sql,))
+                for number, value in enumerate(parameters):
+                    cursor.execute(f"SET @p{number} = %s", (value,))
+                given = ", ".join(f"@p{number}" for number in range(len(parameters)))
+                cursor.execute(f"EXECUTE query{' USING ' if given else ''}{given}")
+                return list(cursor.fetchall())
+
+            yield load, fetch
+        finally:
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+@contextmanager
+def spark_engine() -> Iterator[tuple[Load, Fetch]]:
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.default.parallelism": "1",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.log.level": "OFF",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        builder = SparkSession.builder.master("local[1]").appName("vobroker-tests")
+        for key, value in settings.items():
+            builder = builder.config(key, value)
+        session = builder.config("spark.sql.warehouse.dir", folder).getOrCreate()
+        try:
+
+            def load(table: Table, rows: pa.Table) -> None:
+                columns = [
+                    field.cast(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
+                    for field in rows.columns
+                ]
+                frame = session.createDataFrame(pa.table(columns, names=rows.schema.names))
+                frame.cache().createOrReplaceTempView(table.name)
+
+            def fetch(sql: str, parameters: list[Any]) -> Rows:
+                given = {f"p{number}": value for number, value in enumerate(parameters, 1)}
+                return [tuple(row) for row in session.sql(sql, args=given).collect()]
+
+            yield load, fetch
+        finally:
+            session.stop()
+
+
+def python(rows: pa.Table, *, iso: bool = False, no_nan: bool = False) -> list[tuple[Any, ...]]:
+    """Rows for a driver: times as text where the engine has no type for them, NaN as NULL likewise."""
+    columns = []
+    for column in rows.columns:
+        values = column.to_pylist()
+        if pa.types.is_floating(column.type):
+            values = [None if v is not None and math.isnan(v) else v for v in values] if no_nan else values
+        if pa.types.is_timestamp(column.type):
+            values = [v and (v.isoformat(timespec="microseconds") if iso else v) for v in values]
+        columns.append(values)
+    return list(zip(*columns, strict=True))
+
+
+_SQLITE = {
+    **dict.fromkeys(("SMALLINT", "INTEGER", "BIGINT", "BOOLEAN"), "INTEGER"),
+    **dict.fromkeys(("REAL", "DOUBLE"), "REAL"),
+    **dict.fromkeys(("VARCHAR", "TIMESTAMP"), "TEXT"),
+}
+_POSTGRESQL = {
+    "SMALLINT": "smallint",
+    "INTEGER": "integer",
+    "BIGINT": "bigint",
+    "BOOLEAN": "boolean",
+    "REAL": "real",
+    "DOUBLE": "double precision",
+    "VARCHAR": "text",
+    "TIMESTAMP": "timestamp",
+}
+_MARIADB = {
+    "SMALLINT": "SMALLINT",
+    "INTEGER": "INT",
+    "BIGINT": "BIGINT",
+    "BOOLEAN": "BOOLEAN",
+    "REAL": "FLOAT",
+    "DOUBLE": "DOUBLE",
+    "VARCHAR": "VARCHAR(200)",
+    "TIMESTAMP": "DATETIME(6)",
+}
+
+ENGINES: dict[str, Engine] = {
+    "duckdb": duckdb_engine,
+    "sqlite": sqlite_engine,
+    "postgresql": postgresql_engine,
+    "mariadb": mariadb_engine,
+    "spark": spark_engine,
+}
+"""Engines by platform."""
