@@ -4,10 +4,10 @@ VENV ?= .venv
 export VENV
 RUN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test lint format bench conformance docs clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Simulated Rubin and ZTF nights flow in, filters fire, the web page opens on them
 	@scripts/venv.sh broker
@@ -39,6 +39,13 @@ bench: ## Measured comparisons; each prints a table
 	@scripts/venv.sh test,lint,docs
 	$(RUN)/python -m bench.decode
 	$(RUN)/python -m bench.river
+	corpus/adapters/install.sh
+	$(RUN)/python -m bench.adql
+
+conformance: ## Four parsers of ADQL over the query corpus; writes the tables of docs/corpus.md
+	@scripts/venv.sh test,lint,docs
+	corpus/adapters/install.sh
+	$(RUN)/python -m bench.conformance --write docs/corpus.md --html build/adql/report.html --junit build/adql/report.xml
 
 docs: ## Build the documentation into site/
 	@scripts/venv.sh test,lint,docs

@@ -27,6 +27,21 @@ def show(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> No
     Console(width=110).print(table)
 
 
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Give the lines of a table for a page of the documentation."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
+
+
+def between(page: Path, mark: str, text: str) -> None:
+    """Write a text into a page, between ``<!-- mark -->`` and ``<!-- /mark -->``."""
+    before, begin, rest = page.read_text().partition(f"<!-- {mark} -->\n")
+    _, end, after = rest.partition(f"<!-- /{mark} -->")
+    if not begin or not end:
+        raise SystemExit(f"{page} has no marks for '{mark}'")
+    page.write_text(f"{before}{begin}\n{text.strip()}\n\n{end}{after}")
+
+
 def bars(path: Path, title: str, unit: str, values: dict[str, float]) -> None:
     """Draw one horizontal bar a value, on a logarithmic axis: the ratios are what matters."""
     figure = Figure(figsize=(7, 0.6 + 0.45 * len(values)), layout="constrained")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 
@@ -11,6 +12,8 @@ def main(refusal: Callable[[str], str]) -> int:
 
     Without an argument one query is read from standard input; the exit status is 0 where it is accepted
     and 1 where it is refused. With ``--batch`` queries that each end in a NUL byte are answered by a line.
+    With ``--time N`` all of them are read first and then parsed N times over; each pass gives a line with
+    the nanoseconds that each query took.
 
     Parameters
     ----------
@@ -18,6 +21,12 @@ def main(refusal: Callable[[str], str]) -> int:
         Gives the reason why a text is refused; nothing where it is accepted.
     """
     answers, sys.stdout = sys.stdout, sys.stderr  # what the parser itself prints is no answer
+    if "--time" in sys.argv[1:]:
+        texts = list(_texts())
+        for _ in range(int(sys.argv[-1])):
+            answers.write(" ".join(str(_nanoseconds(refusal, text)) for text in texts) + "\n")
+            answers.flush()
+        return 0
     if "--batch" not in sys.argv[1:]:
         reason = refusal(sys.stdin.buffer.read().decode())
         if reason:
@@ -28,6 +37,12 @@ def main(refusal: Callable[[str], str]) -> int:
         answers.write(f"invalid\t{_one_line(reason)}\n" if reason else "valid\n")
         answers.flush()
     return 0
+
+
+def _nanoseconds(refusal: Callable[[str], str], text: str) -> int:
+    begin = time.perf_counter_ns()
+    refusal(text)
+    return time.perf_counter_ns() - begin
 
 
 def _texts() -> Iterator[str]:

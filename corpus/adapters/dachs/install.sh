@@ -14,7 +14,7 @@ rm ./*.deb
 python="${PYTHON:-python3}"
 command -v python3.11 >/dev/null && python=python3.11
 "$python" -m venv venv
-venv/bin/pip install --quiet 'setuptools<81' 'numpy<1.25' 'astropy==5.2.2' 'pyparsing==3.0.9' \
+venv/bin/pip install --quiet 'setuptools<81' 'numpy<1.25' 'astropy==5.2.2' \
   docutils psycopg2-binary pyopenssl
 cp "$here/protocol.py" "$here/dachs/adapter.py" .
 printf '#!/bin/sh\nPYTHONPATH=%q PYTHONWARNINGS=ignore exec %q %q "$@"\n' \

@@ -5,9 +5,7 @@ here="$1"
 python="${PYTHON:-python3}"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 cp "$here/protocol.py" "$here/vobroker/adapter.py" .
-PYTHONPATH="$here/../../src" "$python" -c 'import importlib.metadata as m
-try: print("vobroker", m.version("vobroker"))
-except m.PackageNotFoundError: print("vobroker (source)")' >version
+echo "vobroker (this repository)" >version
 printf '#!/bin/sh\nPYTHONPATH=%q exec %q %q "$@"\n' "$here/../../src" "$(command -v "$python")" "$PWD/adapter.py" >run
 chmod +x run
 echo 'SELECT a FROM t' | ./run
