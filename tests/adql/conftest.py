@@ -29,8 +29,21 @@ def tables() -> dict[str, Table]:
     labels = Table(
         "labels", (Column("id", "BIGINT"), Column("label", "VARCHAR"), Column("mag", "REAL", "mag"))
     )
+    awkward = Table(
+        "awkward",
+        (
+            Column("id", "BIGINT"),
+            Column("ra", "DOUBLE", "deg", "pos.eq.ra"),
+            Column("dec", "DOUBLE", "deg", "pos.eq.dec"),
+            Column("x", "DOUBLE"),
+            Column("mag", "REAL", "mag"),
+            Column("name", "VARCHAR"),
+            Column("seen", "TIMESTAMP"),
+        ),
+    )
     return {
         "stars": stars,
+        "awkward": awkward,
         "labels": labels,
         "tap_schema.tables": Table("tap_schema.tables", (Column("table_name", "VARCHAR"),)),
     }

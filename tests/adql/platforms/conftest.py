@@ -17,7 +17,7 @@ from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Table
 
 from .engines import ENGINES, Rows
-from .sky import LABELS, make_sky
+from .sky import AWKWARD, LABELS, make_sky
 
 Run = Callable[[str], Rows]
 
@@ -28,6 +28,7 @@ class Record:
     def __init__(self) -> None:
         self.exact: dict[str, set[str]] = defaultdict(set)
         self.refused: dict[str, set[str]] = defaultdict(set)
+        self.texts: dict[str, None] = {}
         self.asked: list[tuple[str, frozenset[str]]] = []
 
 
@@ -52,6 +53,7 @@ def engine(
     with ENGINES[request.param]() as (load, fetch):
         load(tables["stars"], sky.cast(schema(tables["stars"])))
         load(tables["labels"], LABELS.cast(schema(tables["labels"])))
+        load(tables["awkward"], AWKWARD.cast(schema(tables["awkward"])))
         yield request.param, fetch
 
 
@@ -62,6 +64,7 @@ def run(engine: tuple[str, Callable[..., Rows]], tables: dict[str, Table]) -> Ru
 
     def query(text: str) -> Rows:
         parsed = adql.parse(text)
+        RECORD.texts[text] = None
         RECORD.asked.append((platform, features(parsed)))
         checked = adql.check(parsed, tables)
         translation = adql.translate(checked, platform)

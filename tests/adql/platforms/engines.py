@@ -203,6 +203,8 @@ ENGINES: dict[str, Engine] = {
     "duckdb": duckdb_engine,
     "sqlite": sqlite_engine,
     "postgresql": postgresql_engine,
+    "postgresql-q3c": lambda: postgresql_engine("q3c"),
+    "postgresql-pgsphere": lambda: postgresql_engine("pg_sphere"),
     "mariadb": mariadb_engine,
     "spark": spark_engine,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import pyarrow as pa
 
@@ -9,6 +11,32 @@ POLES_AND_EDGES = [
     (0.0, 90.0), (123.0, 90.0), (0.0, -90.0), (200.0, -90.0), (0.0, 0.0), (360.0, 0.0), (359.9999, 0.1),
     (0.0001, -0.1), (180.0, 0.0), (179.99, 45.0), (180.01, 45.0), (10.0, 89.99), (190.0, 89.99),
 ]  # fmt: skip
+
+AWKWARD = pa.table(
+    {
+        "id": [1, 2, 3, 4, 5, 6, 7, 8, 9, -(2**63), 2**63 - 1],
+        "ra": [10.0, 10.0, None, float("nan"), 370.0, -350.0, 0.0, 360.0, 180.0, 200.0, 20.0],
+        "dec": [20.0, None, 20.0, 20.0, 20.0, 20.0, 90.0, -90.0, float("nan"), 0.0, 20.0],
+        "x": [
+            0.5,
+            1.5,
+            2.5,
+            -2.5,
+            0.49999999999999994,
+            -0.0,
+            None,
+            float("nan"),
+            4503599627370497.0,
+            1e300,
+            -7.9,
+        ],
+        "mag": pa.array([1.5, 2.25, None, float("nan"), 16777216, 0.1, -1, 3, 4, 5, 6], pa.float32()),
+        "name": ["a", "A", "a ", "", None, "é", "Z", "50%_\\", "[x]*?", "B", "ab"],
+        "seen": [datetime(2026, 1, 31, 23, 59, 59, 123456 * (n % 2)) + timedelta(n) for n in range(10)]
+        + [None],
+    }
+)
+"""Nulls, NaN, halves, numbers at the end of their range, strings that some engines take for others."""
 
 LABELS = pa.table(
     {

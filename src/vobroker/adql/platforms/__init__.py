@@ -4,20 +4,36 @@ from vobroker.adql.check import CheckedQuery
 from vobroker.adql.platforms.base import Translation, Translator
 from vobroker.adql.platforms.duckdb import DuckDB
 from vobroker.adql.platforms.mariadb import MariaDB
+from vobroker.adql.platforms.oracle import Oracle
 from vobroker.adql.platforms.postgresql import PostgreSQL
+from vobroker.adql.platforms.postgresql_pgsphere import PostgreSQLpgSphere
+from vobroker.adql.platforms.postgresql_q3c import PostgreSQLq3c
 from vobroker.adql.platforms.spark import Spark
 from vobroker.adql.platforms.sqlite import SQLite
+from vobroker.adql.platforms.sqlserver import SQLServer
+from vobroker.adql.platforms.trino import Trino
 
-__all__ = ["ENGINES", "Translation", "Translator", "translate"]
+__all__ = ["ENGINES", "EXECUTED", "PRIMARY", "Translation", "Translator", "translate"]
+
+PRIMARY = ("duckdb", "postgresql", "postgresql-q3c", "postgresql-pgsphere", "sqlite")
+"""Platforms that every release must do all it can on."""
+
+EXECUTED = (*PRIMARY, "mariadb", "spark")
+"""Platforms on which the tests execute every translation; those of the others are only read by a parser."""
 
 ENGINES: dict[str, type[Translator]] = {
     "duckdb": DuckDB,
     "postgresql": PostgreSQL,
+    "postgresql-q3c": PostgreSQLq3c,
+    "postgresql-pgsphere": PostgreSQLpgSphere,
     "sqlite": SQLite,
     "mariadb": MariaDB,
     "spark": Spark,
+    "sqlserver": SQLServer,
+    "oracle": Oracle,
+    "trino": Trino,
 }
-"""Translators by engine."""
+"""Translators by platform."""
 
 
 def translate(checked: CheckedQuery, engine: str) -> Translation:

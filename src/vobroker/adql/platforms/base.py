@@ -59,9 +59,14 @@ class Translator(Spherical):
 
     # --- what engines may change ---
 
-    def limit(self, top: int | None, offset: int | None) -> str:
-        """Write TOP and OFFSET; comes after ORDER BY."""
-        return (f" LIMIT {top:d}" if top is not None else "") + (f" OFFSET {offset:d}" if offset else "")
+    def limited(self, sql: str, top: int | None, offset: int | None, *, in_order: bool) -> str:
+        """Add TOP and OFFSET to a query; ``in_order`` tells whether it has ORDER BY."""
+        limit = f" LIMIT {top:d}" if top is not None else ""
+        return sql + limit + (f" OFFSET {offset:d}" if offset else "")
+
+    def alias(self, sql: str, name: str) -> str:
+        """Give a table its name in the query."""
+        return f"{sql} AS {name}"
 
     def order_term(self, key: str, direction: str) -> str:
         """Write one term of ORDER BY; ``key`` is an expression, or a column's place."""
@@ -89,7 +94,8 @@ class Translator(Spherical):
                 names = names or self.default_names(outputs)
                 plain = isinstance(inner, tree.SetExpression)
                 sql = self.body(inner, names) if plain else self.operand(self.body(inner, names))
-                return self.ordered(sql, order or (), outputs, names) + self.limit(None, offset)
+                sql = self.ordered(sql, order or (), outputs, names)
+                return self.limited(sql, None, offset, in_order=bool(order))
             case tree.SetExpression(first=first, steps=steps):
                 sql = self.operand(self.body(first, names))
                 for number, step in enumerate(steps):
@@ -126,7 +132,7 @@ class Translator(Spherical):
             sql += f" HAVING {self.within(select.having, false_is_null=True)}"
         sql = self.ordered(sql, order, outputs, names, select)
         self._outputs.pop()
-        return self.bounded(sql + self.limit(select.top, offset), select)
+        return self.bounded(self.limited(sql, select.top, offset, in_order=bool(order)), select)
 
     def default_names(self, outputs: tuple[Output, ...]) -> list[str]:
         """Name the columns of a subquery."""
@@ -159,7 +165,7 @@ class Translator(Spherical):
             what = "a set operator" if select is None else "DISTINCT"
             self.refuse(terms[places.index(None)], f"ORDER BY with an expression after {what}")
         if closed and self.orders_by != "place":
-            sql = f"SELECT * FROM ({sql}) AS u"  # noqa: S608
+            sql = f"SELECT * FROM {self.alias(f'({sql})', 'u')}"  # noqa: S608
         keys = []
         for term, place in zip(terms, places, strict=True):
             if place is None:
@@ -201,9 +207,9 @@ class Translator(Spherical):
             case tree.TableName():
                 source = self.checked.sources[id(table)]
                 name = ".".join(map(self.identifier, source.table.split(".")))
-                return f"{name} AS {source.alias}"
+                return self.alias(name, source.alias)
             case tree.DerivedTable(query=query):
-                return f"({self.body(query)}) AS {self.checked.sources[id(table)].alias}"
+                return self.alias(f"({self.body(query)})", self.checked.sources[id(table)].alias)
             case tree.JoinedTable(first=first, joins=joins):
                 sql = self.table(first)
                 for join in joins:

@@ -26,7 +26,8 @@ class DuckDB(Translator):
     types: ClassVar[dict[str, str]] = {adql: row.duckdb for adql, row in TYPES.items() if adql != "BLOB"}
     functions: ClassVar[dict[str, str]] = COMMON | {
         "RAND/0": "random()",
-        **{f"{name.upper()}/1": _defined(f"{name}({{0}})") for name in ("sin", "cos", "tan", "cot")},
+        **{f"{name.upper()}/1": _defined(f"{name}({{0}})") for name in ("sin", "cos", "tan")},
+        "COT/1": f"(1 / nullif({_defined('tan({0})')}, 0))",
     }
 
     def without_nan(self, sql: str) -> str:

@@ -81,6 +81,8 @@ class Expressions(ABC):
     positive: ClassVar[str] = POSITIVE
     within_one: ClassVar[str] = WITHIN_ONE
     """What makes an argument outside a function's domain NULL; ``{0}`` where the engine does that itself."""
+    not_in_names: ClassVar[str] = "\0"
+    """Characters that no quotes can hold."""
     reads_text_as_numbers: ClassVar[bool] = True
     """Whether CAST refuses text that is no number; engines that read it as 0 do not."""
 
@@ -95,10 +97,10 @@ class Expressions(ABC):
 
     def identifier(self, name: str) -> str:
         """Quote a name."""
-        if "\0" in name:
-            raise AdqlError(
-                "unsupported", "A name cannot hold a NUL character.", self.checked.query.text, (0, 0)
-            )
+        for character in self.not_in_names:
+            if character in name:
+                message = f"A name with {character!r} cannot be written on {self.name}."
+                raise AdqlError("unsupported", message, self.checked.query.text, (0, 0))
         return '"' + name.replace('"', '""') + '"'
 
     def parameter(self, value: str) -> str:
@@ -167,6 +169,10 @@ class Expressions(ABC):
         """Write a string where it is put in order: by code point."""
         return sql
 
+    def beginning(self, sql: str, length: int) -> str:
+        """Cut a string to a length, characters."""
+        return f"substr({sql}, 1, {length:d})"
+
     def truth_as_number(self, condition: str) -> str:
         """Write a condition as 1, 0 or NULL."""
         return f"CAST({condition} AS {self.types['INTEGER']})"
@@ -221,6 +227,8 @@ class Expressions(ABC):
                 return self.text(node)
             case tree.Null():
                 return "NULL"
+            case tree.Signed(sign=sign, operand=tree.Number() as operand):
+                return f"({sign.strip('+')}{self.number(operand)})"
             case tree.Signed(sign=sign, operand=operand):
                 return f"({sign} {self.value(operand)})"
             case tree.Arithmetic():
@@ -422,7 +430,7 @@ class Expressions(ABC):
             if source in _FLOATING or source == "BOOLEAN":
                 self.refuse(node, f"CAST of a {source} to {target.name}")
             sql = self.as_text(node.value) if source != "NULL" else self.typed("NULL", kind)
-            return f"substr({sql}, 1, {target.length:d})" if target.length is not None else sql
+            return self.beginning(sql, target.length) if target.length is not None else sql
         if source in _TEXTS and kind == "TIMESTAMP" and isinstance(node.value, tree.String):
             return self.timestamp(node.value.text)
         if source in _TEXTS and not self.reads_text_as_numbers:

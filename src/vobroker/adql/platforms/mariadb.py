@@ -94,6 +94,7 @@ class MariaDB(Positional):
         """Write one term of ORDER BY; NULL would come first."""
         return f"{key} IS NULL, {key} {direction}"
 
-    def limit(self, top: int | None, offset: int | None) -> str:
-        """Write TOP and OFFSET; an OFFSET needs a LIMIT."""
-        return super().limit(2**64 - 1 if top is None and offset else top, offset)
+    def limited(self, sql: str, top: int | None, offset: int | None, *, in_order: bool) -> str:
+        """Add TOP and OFFSET; an OFFSET needs a LIMIT."""
+        top = 2**64 - 1 if top is None and offset else top
+        return super().limited(sql, top, offset, in_order=in_order)

@@ -61,6 +61,29 @@ class PostgreSQL(Translator):
         """Write LIKE or ILIKE without the escape character that PostgreSQL has by itself."""
         return f"{super().like(subject, pattern, negated=negated, any_case=any_case)[:-1]} ESCAPE '')"
 
+    def join_condition(self, join: tree.Join) -> str:
+        """Write ON; the server has no plan for a FULL JOIN unless an equality ties its sides together."""
+        if join.kind == "FULL" and isinstance(join.condition, tree.Node):
+            both = isinstance(join.condition, tree.Logical) and join.condition.operator == "AND"
+            tests = list(tree.children(join.condition)) if both else [join.condition]
+            if self._sides(join.condition, join) and not any(self._is_tie(test, join) for test in tests):
+                self.refuse(join, "a FULL JOIN without an equality between its sides")
+        return super().join_condition(join)
+
+    def _is_tie(self, test: tree.Node, join: tree.Join) -> bool:
+        """Whether a condition sets columns of one side of a join equal to columns of the other."""
+        if not isinstance(test, tree.Comparison) or test.operator != "=":
+            return False
+        left, right = self._sides(test.left, join), self._sides(test.right, join)
+        return len(left) == len(right) == 1 and left != right
+
+    def _sides(self, node: tree.Node, join: tree.Join) -> set[bool]:
+        """Tell from which sides of a join the columns in a node are; True is the right one."""
+        sources = self.checked.sources
+        right = {id(sources[id(n)]) for n in tree.walk(join.table) if id(n) in sources}
+        fields = (self.checked.field_of(n) for n in tree.walk(node) if isinstance(n, tree.ColumnReference))
+        return {id(source) in right for field in fields if field for source, _ in field.places}
+
     def in_order(self, sql: str) -> str:
         """Put strings in order by code point."""
         return f'{sql} COLLATE "C"'

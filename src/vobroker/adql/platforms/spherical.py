@@ -24,10 +24,10 @@ _ROUNDING = 1e-9  # degrees; more than rounding can move a place
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place; ``latitude`` is the node of its latitude where there is one."""
+    """A place, with the nodes of its coordinates where there are any."""
 
     sql: Place
-    latitude: tree.Value | None
+    nodes: tree.Pair | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Spherical(Expressions):
                 return self.float_literal(0.0)
             case Circle():
                 # A cap of radius r covers 2 pi (1 - cos r) = 4 pi sin^2(r/2) steradian.
-                half = f"sin(radians({shape.radius}) / 2)"
+                half = f"sin({self.radians(shape.radius)} / 2)"
                 return f"({self.float_literal(_SQUARE_DEGREES)} * power({half}, 2))"
             case Polygon(corners=corners) if corners and (size := sphere.area(corners)) is not None:
                 return self.float_literal(size)
@@ -116,7 +116,7 @@ class Spherical(Expressions):
         latitude = point.sql[1]
         centre, radius = circle.centre[1], circle.radius
         if circle.size is None:
-            half = f"power(sin(radians({radius}) / 2), 2)"
+            half = f"power(sin({self.radians(radius)} / 2), 2)"
             limit = f"CASE WHEN {radius} < 180 THEN {half} WHEN {radius} >= 180 THEN 2 END"
             slack = self.float_literal(_ROUNDING)
             band = f"{radius} >= 0 AND abs({latitude} - {centre}) <= {radius} + {slack}"
@@ -131,7 +131,7 @@ class Spherical(Expressions):
 
     def in_polygon(self, point: Point, polygon: Polygon) -> str:
         """Write whether a point is in a polygon: on the inner side of the plane of each edge of one part."""
-        lon, lat = (f"radians({part})" for part in point.sql)
+        lon, lat = map(self.radians, point.sql)
         x, y, z = f"cos({lat}) * cos({lon})", f"cos({lat}) * sin({lon})", f"sin({lat})"
         number = self.float_literal
         parts = [
@@ -161,10 +161,8 @@ class Spherical(Expressions):
     def between(self, point: Point, low: float, high: float) -> str:
         """Write that the latitude of a point is between two numbers."""
         limits = ((">=", low), ("<=", high))
-        column = point.latitude
-        found = isinstance(column, tree.ColumnReference) and self.checked.field_of(column)
-        if self._false_is_null and found and found.type.type == "DOUBLE":
-            stored = self.stored(found)
+        stored = self.stored_place(point)[1] if point.nodes and self._false_is_null else ""
+        if stored:
             plain = [self.bound(stored, operator, self.float_literal(limit)) for operator, limit in limits]
             if all(plain):
                 return " AND ".join(plain)
@@ -172,27 +170,40 @@ class Spherical(Expressions):
             f"{point.sql[1]} {operator} {self.float_literal(limit)}" for operator, limit in limits
         )
 
+    def stored_place(self, point: Point) -> Place:
+        """Write the columns of a place as stored, for an index; empty for what is no DOUBLE column."""
+        columns = [
+            self.checked.field_of(node) if isinstance(node, tree.ColumnReference) else None
+            for node in point.nodes or (None, None)
+        ]
+        lon, lat = (self.stored(c) if c and c.type.type == "DOUBLE" else "" for c in columns)
+        return lon, lat
+
     # --- formulae ---
+
+    def radians(self, sql: str) -> str:
+        """Write degrees as radians."""
+        return self.functions["RADIANS/1"].format(sql)
 
     def haversine(self, first: Place, second: Place, fixed: tuple[float, float] | None) -> str:
         """Write the square of the sine of half the distance."""
-        cosine = self.float_literal(cos(radians(fixed[1]))) if fixed else f"cos(radians({second[1]}))"
-        return (
-            f"(power(sin(radians({first[1]} - {second[1]}) / 2), 2)"
-            f" + cos(radians({first[1]})) * {cosine} * power(sin(radians({first[0]} - {second[0]}) / 2), 2))"
-        )
+        cosine = self.float_literal(cos(radians(fixed[1]))) if fixed else f"cos({self.radians(second[1])})"
+        across, along = (self.radians(f"({first[i]} - {second[i]})") for i in (0, 1))
+        shrunk = f"cos({self.radians(first[1])}) * {cosine}"
+        return f"(power(sin({along} / 2), 2) + {shrunk} * power(sin({across} / 2), 2))"
 
     def distance(self, first: Place, second: Place) -> str:
         """Write the angular distance (Vincenty's formula: right for near, far and opposite points)."""
         (lon1, lat1), (lon2, lat2) = first, second
-        sin1, cos1 = f"sin(radians({lat1}))", f"cos(radians({lat1}))"
-        sin2, cos2 = f"sin(radians({lat2}))", f"cos(radians({lat2}))"
-        sin_lon, cos_lon = f"sin(radians({lon2} - {lon1}))", f"cos(radians({lon2} - {lon1}))"
-        across = (
+        across = f"({lon2} - {lon1})"
+        sin1, cos1 = f"sin({self.radians(lat1)})", f"cos({self.radians(lat1)})"
+        sin2, cos2 = f"sin({self.radians(lat2)})", f"cos({self.radians(lat2)})"
+        sin_lon, cos_lon = f"sin({self.radians(across)})", f"cos({self.radians(across)})"
+        opposite = (
             f"sqrt(power({cos2} * {sin_lon}, 2) + power({cos1} * {sin2} - {sin1} * {cos2} * {cos_lon}, 2))"
         )
         along = f"{sin1} * {sin2} + {cos1} * {cos2} * {cos_lon}"
-        return f"degrees({self.functions['ATAN2/2'].format(across, along)})"
+        return self.functions["DEGREES/1"].format(self.functions["ATAN2/2"].format(opposite, along))
 
     # --- shapes ---
 
@@ -214,7 +225,7 @@ class Spherical(Expressions):
         match node:
             case tree.Point(coordinates=coordinates):
                 self.system(node)
-                return Point(self.coordinates(coordinates), coordinates[1])
+                return Point(self.coordinates(coordinates), coordinates)
             case tree.Centroid(shape=tree.Circle() as circle):
                 return Point(self.circle(circle).centre, None)
             case tree.Centroid(shape=tree.Box() as box):

@@ -57,9 +57,10 @@ class SQLite(Translator):
             pattern = f"replace({pattern}, '{character}', '{written}')"
         return f"({subject} {'NOT ' if negated else ''}GLOB {pattern})"
 
-    def limit(self, top: int | None, offset: int | None) -> str:
-        """Write TOP and OFFSET; an OFFSET needs a LIMIT."""
-        return super().limit(-1 if top is None and offset else top, offset)
+    def limited(self, sql: str, top: int | None, offset: int | None, *, in_order: bool) -> str:
+        """Add TOP and OFFSET; an OFFSET needs a LIMIT."""
+        top = -1 if top is None and offset else top
+        return super().limited(sql, top, offset, in_order=in_order)
 
     def operand(self, sql: str) -> str:
         """Write an operand of a set operator, which may not stand in brackets."""
