@@ -19,7 +19,7 @@ for name in "$@"; do
   fi
   target="$into/$name"
   # A change of the adapter, or of how it is installed, installs it anew.
-  stamp="$(cat "$here/protocol.py" "$here/$name"/* | sha256sum)"
+  stamp="$(cat "$here/protocol.py" "$here/$name"/*.* | sha256sum)"
   if [ -x "$target/run" ] && [ "$(cat "$target/.stamp" 2>/dev/null)" = "$stamp" ]; then
     continue
   fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # DaCHS from Debian, unpacked aside: its parser needs few of the hundred packages that a whole DaCHS needs.
-# Those few come from PyPI, in the versions that Debian 12 has.
+# Those few come from PyPI, astropy and numpy in versions of its time.
 set -euo pipefail
 here="$1"
 packages="python3-gavo python3-gavo-utils python3-gavo-stc python3-gavo-votable"

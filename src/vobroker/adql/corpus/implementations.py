@@ -80,7 +80,10 @@ def ours(extensions: tuple[str, ...] = ()) -> Implementation:
 
 @contextmanager
 def _ours(extensions: tuple[str, ...], version: str) -> Iterator[Ask]:
-    from vobroker.adql import AdqlError, parse, tree
+    from vobroker.adql import VERSIONS, AdqlError, parse, tree
+
+    if version not in VERSIONS:
+        raise CorpusError(f"our parser does not know ADQL {version}; it knows {', '.join(VERSIONS)}")
 
     def ask(text: str, functions: Functions) -> Answer:
         begin = time.perf_counter()
