@@ -13,6 +13,9 @@ OTHERWISE = {
     # The grammar of the standard allows these (appendix A, joined_table and query_expression); we do not.
     "adql/from/joined_table-5": "SELECT a FROM ((t JOIN u USING (id)))",
     "adql/from/query_expression-1": "SELECT a FROM (t JOIN u USING (id)) AS x",
+    # A length is for CHAR and VARCHAR (appendix A, cast_target); we let every type have one.
+    "adql/values/cast_specification-18": "SELECT CAST(a AS INTEGER(5)) FROM t",
+    "adql/values/cast_specification-20": "SELECT CAST(a AS TIMESTAMP(3)) FROM t",
     # SQL-92 wants a separator between a number and a name; we follow those who wrote the query.
     "lyonetia/gavo/simpleunit/5e700476-4458-11e6-96e2-28b2bdcff70b": "SELECT 89x FROM z",
     "lyonetia/gavo/whitespace/a66c56e6-f18d-11e8-96df-28d244962af0": (
@@ -24,7 +27,7 @@ OTHERWISE = {
 def test_our_verdict_on_every_query_is_that_of_the_standard() -> None:
     run = corpus.run(corpus.read(ROOT), corpus.ours(), accept=("case",))
     other = {o.question.name: o.question.query.text for o in run.outcomes if o.judgement != "agrees"}
-    assert len(run.outcomes) > 1200
+    assert len(run.outcomes) > 1300
     assert other.items() <= OTHERWISE.items()
 
 
