@@ -4,7 +4,7 @@ VENV ?= .venv
 export VENV
 RUN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench conformance docs clean
+.PHONY: help demo test lint format bench conformance platforms docs clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ conformance: ## Four parsers of ADQL over the query corpus; writes the tables of
 	@scripts/venv.sh test,lint,docs
 	corpus/adapters/install.sh
 	$(RUN)/python -m bench.conformance --write docs/corpus.md --html build/adql/report.html --junit build/adql/report.xml
+
+platforms: ## Run every translation on every engine; write the matrix into docs/platforms.md
+	@scripts/venv.sh test,lint,docs
+	@scripts/servers.sh start
+	VOBROKER_WRITE_PAGES=1 $(RUN)/python -m pytest -q tests/adql/platforms
 
 docs: ## Build the documentation into site/
 	@scripts/venv.sh test,lint,docs

@@ -41,8 +41,19 @@ def tables() -> dict[str, Table]:
             Column("seen", "TIMESTAMP"),
         ),
     )
+    limits = Table(
+        "limits",
+        (
+            Column("id", "BIGINT"),
+            Column("y", "DOUBLE"),
+            Column("r", "REAL"),
+            Column("i", "INTEGER"),
+            Column("b", "BIGINT"),
+        ),
+    )
     return {
         "stars": stars,
+        "limits": limits,
         "awkward": awkward,
         "labels": labels,
         "tap_schema.tables": Table("tap_schema.tables", (Column("table_name", "VARCHAR"),)),

@@ -17,7 +17,7 @@ from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Table
 
 from .engines import ENGINES, Rows
-from .sky import AWKWARD, LABELS, make_sky
+from .sky import AWKWARD, LABELS, LIMITS, make_sky
 
 Run = Callable[[str], Rows]
 
@@ -54,6 +54,7 @@ def engine(
         load(tables["stars"], sky.cast(schema(tables["stars"])))
         load(tables["labels"], LABELS.cast(schema(tables["labels"])))
         load(tables["awkward"], AWKWARD.cast(schema(tables["awkward"])))
+        load(tables["limits"], LIMITS.cast(schema(tables["limits"])))
         yield request.param, fetch
 
 
@@ -64,10 +65,15 @@ def run(engine: tuple[str, Callable[..., Rows]], tables: dict[str, Table]) -> Ru
 
     def query(text: str) -> Rows:
         parsed = adql.parse(text)
-        RECORD.texts[text] = None
-        RECORD.asked.append((platform, features(parsed)))
         checked = adql.check(parsed, tables)
-        translation = adql.translate(checked, platform)
+        RECORD.texts[text] = None
+        try:
+            translation = adql.translate(checked, platform)
+        except AdqlError as error:
+            if error.code == "unsupported":
+                RECORD.refused[platform].add(error.message)
+            raise
+        RECORD.asked.append((platform, features(parsed)))
         kinds = [column.type for column in checked.columns]
         return [tuple(map(_value, row, kinds)) for row in fetch(translation.sql, translation.parameters)]
 
@@ -94,7 +100,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     except AdqlError as error:
         if error.code != "unsupported" or "run" not in pyfuncitem.fixturenames:
             raise
-        RECORD.refused[RECORD.asked[-1][0]].add(error.message)
         return True
     for platform, used in RECORD.asked:
         RECORD.exact[platform] |= used

@@ -109,7 +109,7 @@ def mariadb_engine() -> Iterator[tuple[Load, Fetch]]:
                 columns = ", ".join(f"`{column.name}` {_MARIADB[column.type]}" for column in table)
                 cursor.execute(f"CREATE TABLE {table.name} ({columns})")
                 marks = ", ".join(["%s"] * len(table.columns))
-                cursor.executemany(f"INSERT INTO {table.name} VALUES ({marks})", python(rows, no_nan=True))
+                cursor.executemany(f"INSERT INTO {table.name} VALUES ({marks})", python(rows, finite=True))
 
             def fetch(sql: str, parameters: list[Any]) -> Rows:
                 cursor.execute("PREPARE query FROM %s", (sql,))
@@ -160,13 +160,13 @@ def spark_engine() -> Iterator[tuple[Load, Fetch]]:
             session.stop()
 
 
-def python(rows: pa.Table, *, iso: bool = False, no_nan: bool = False) -> list[tuple[Any, ...]]:
-    """Rows for a driver: times as text where the engine has no type for them, NaN as NULL likewise."""
+def python(rows: pa.Table, *, iso: bool = False, finite: bool = False) -> list[tuple[Any, ...]]:
+    """Rows for a driver: times as text, NaN and infinity as NULL where the engine has no such values."""
     columns = []
     for column in rows.columns:
         values = column.to_pylist()
         if pa.types.is_floating(column.type):
-            values = [None if v is not None and math.isnan(v) else v for v in values] if no_nan else values
+            values = [None if v is None or not math.isfinite(v) else v for v in values] if finite else values
         if pa.types.is_timestamp(column.type):
             values = [v and (v.isoformat(timespec="microseconds") if iso else v) for v in values]
         columns.append(values)

@@ -38,6 +38,17 @@ AWKWARD = pa.table(
 )
 """Nulls, NaN, halves, numbers at the end of their range, strings that some engines take for others."""
 
+LIMITS = pa.table(
+    {
+        "id": [1, 2, 3, 4, 5, 6],
+        "y": [float("inf"), -float("inf"), 0.0, 2.0**53, -1.0, None],
+        "r": pa.array([0.5, 2**24, -1.5, 1e30, None, 1], pa.float32()),
+        "i": [2**31 - 1, 2**24 + 1, -(2**31), 1, None, 0],
+        "b": [2**63 - 1, 2**53 + 1, 2**53, -(2**63), -1, None],
+    }
+)
+"""Infinities, and the ends of what integers and floating numbers hold exactly."""
+
 LABELS = pa.table(
     {
         "id": [2**62 + 1, 2**62 + 2, 5],

@@ -97,13 +97,15 @@ class Translator(Spherical):
                 sql = self.ordered(sql, order or (), outputs, names)
                 return self.limited(sql, None, offset, in_order=bool(order))
             case tree.SetExpression(first=first, steps=steps):
-                sql = self.operand(self.body(first, names))
+                kinds = [output.type.type for output in self.checked.outputs[id(body)]]
+                sql = self.operand(self.widened(first, kinds, names))
                 for number, step in enumerate(steps):
                     operator = f"{step.operator}{' ALL' if step.all else ''}"
                     if operator not in self.set_operators:
                         self.refuse(step, operator)
                     sql = self.operand(sql) if number else sql
-                    sql = f"{sql} {self.set_operator(operator)} {self.operand(self.body(step.operand))}"
+                    other = self.operand(self.widened(step.operand, kinds))
+                    sql = f"{sql} {self.set_operator(operator)} {other}"
                     self.bounded(sql, step)
                 return sql
 
@@ -134,6 +136,27 @@ class Translator(Spherical):
         self._outputs.pop()
         return self.bounded(self.limited(sql, select.top, offset, in_order=bool(order)), select)
 
+    def chosen(self, query: tree.QueryBody, kind: str) -> str:
+        """Write the query of IN, its column in a type."""
+        return self.widened(query, [kind])
+
+    def widened(self, body: tree.QueryBody, kinds: list[str], names: list[str] | None = None) -> str:
+        """Write a query, its columns in some types; engines make a REAL of an integer that meets one."""
+        outputs = self.checked.outputs[id(body)]
+        names = names or self.default_names(outputs)
+        sql = self.body(body, names)
+        wider = [
+            kind == "DOUBLE" and output.type.type not in ("DOUBLE", "NULL")
+            for kind, output in zip(kinds, outputs, strict=True)
+        ]
+        if not any(wider):
+            return sql
+        columns = ", ".join(
+            f"{self.double(f'u.{name}', output.type)} AS {name}" if wide else f"u.{name}"
+            for name, output, wide in zip(map(self.identifier, names), outputs, wider, strict=True)
+        )
+        return f"SELECT {columns} FROM {self.alias(f'({sql})', 'u')}"  # noqa: S608
+
     def default_names(self, outputs: tuple[Output, ...]) -> list[str]:
         """Name the columns of a subquery."""
         return [f"c{number}" for number in range(1, len(outputs) + 1)]
@@ -143,8 +166,12 @@ class Translator(Spherical):
         return self.output(output)
 
     def group_key(self, value: tree.Value) -> str:
-        """Write a GROUP BY term; a bare number would be a column's place to many engines."""
-        if isinstance(value, tree.Number):
+        """Write a GROUP BY term; a bare constant would be a column's place or an error to many engines."""
+        named = isinstance(value, tree.ColumnReference) and self.checked.field_of(value) is None
+        meant = self.named_output(value).value if named else value  # type: ignore[arg-type]
+        if isinstance(meant, tree.Node) and not any(
+            isinstance(n, tree.ColumnReference) for n in tree.walk(meant)
+        ):
             self.refuse(value, "GROUP BY with a constant")
         return self.value(value)
 

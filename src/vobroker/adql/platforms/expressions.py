@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from math import isfinite
+from math import inf, isfinite, nextafter
 from typing import Any, ClassVar, NoReturn
 
 from vobroker.adql import tree, units
@@ -48,9 +48,11 @@ POSITIVE = "nullif(greatest({0}, 0e0), 0e0)"
 WITHIN_ONE = "nullif(nullif(greatest(least({0}, {1}), -{1}), {1}), -{1})".replace(
     "{1}", "1.0000000000000002e0"
 )
+IN_RANGE = "nullif(nullif(greatest(least({0}, {1}), {2}), {1}), {2})"
 """Guards: the number next outside a domain stands for all that are, and becomes NULL."""
 
-_EXACT = ("SMALLINT", "INTEGER", "BIGINT")
+_LAST = {"SMALLINT": 2**15 - 1, "INTEGER": 2**31 - 1, "BIGINT": 2**63 - 1}
+_EXACT = tuple(_LAST)
 _FLOATING = ("REAL", "DOUBLE")
 _TEXTS = ("VARCHAR", "CHAR")
 _DOMAINS = {
@@ -83,6 +85,8 @@ class Expressions(ABC):
     """What makes an argument outside a function's domain NULL; ``{0}`` where the engine does that itself."""
     not_in_names: ClassVar[str] = "\0"
     """Characters that no quotes can hold."""
+    in_range: ClassVar[str] = "{0}"
+    """What makes a number NULL that CAST would turn into the last of a type; most engines refuse to."""
     reads_text_as_numbers: ClassVar[bool] = True
     """Whether CAST refuses text that is no number; engines that read it as 0 do not."""
 
@@ -190,6 +194,10 @@ class Expressions(ABC):
         """Write a subquery."""
 
     @abstractmethod
+    def chosen(self, query: tree.QueryBody, kind: str) -> str:
+        """Write the query of IN, its column in a type."""
+
+    @abstractmethod
     def geometric(self, node: tree.Function) -> str:
         """Write a geometry function."""
 
@@ -255,11 +263,15 @@ class Expressions(ABC):
         found = self.checked.field_of(node)
         if found is not None:
             return self.field(found)
+        return self.output(self.named_output(node))
+
+    def named_output(self, node: tree.ColumnReference) -> Output:
+        """Give the output column that a name alone means."""
         named = (o for outputs in reversed(self._outputs) for o in outputs if node.path[-1].matches(o.name))
         output = next(named, None)
         if output is None:
             self.refuse(node, f"the output column {node.path[-1].text} here")
-        return self.output(output)
+        return output
 
     def output(self, output: Output) -> str:
         """Write the value of one output column."""
@@ -279,22 +291,35 @@ class Expressions(ABC):
         return self.float_literal(value)
 
     def arithmetic(self, node: tree.Arithmetic) -> str:
-        """Write a chain from left to right; an operand is made DOUBLE where the step's result is."""
-        sql, kind, first = self.value(node.first), self.type(node.first), True
+        """Write a chain from left to right; an operand is made DOUBLE where the step's result is.
+
+        NaN goes through all steps, hence it is enough to make it NULL once, in the end: there also where
+        infinities gave it.
+        """
+        sql, kind = "", self.type(node.first)
         for operator, operand in node.steps:
             other = self.type(operand)
             result = arithmetic_type(kind.type, other.type)
-            right = self.value(operand)
-            if result == "DOUBLE":
-                sql = self.as_double(node.first) if first else self.double(sql, kind)
-                right = self.as_double(operand)
+            if not sql:
+                sql = self.term(node.first, result)
+            elif result == "DOUBLE":
+                sql = self.double(sql, kind)
+            right = self.term(operand, result)
             integer = kind.is_integer and other.is_integer
             if operator == "/":
                 sql = self.divide(sql, right, integer=integer)
             else:
                 sql = f"({sql} {operator} {right})"
-            kind, first = ValueType(result), False
-        return sql
+            kind = ValueType(result)
+        return self.without_nan(sql) if kind.type in _FLOATING else sql
+
+    def term(self, node: tree.Value, result: str) -> str:
+        """Write an operand of arithmetic in the type of the result; a column as it is stored."""
+        column = self.checked.field_of(node) if isinstance(node, tree.ColumnReference) else None
+        if column is not None:
+            sql = self.stored(column)
+            return self.double(sql, column.type) if result == "DOUBLE" else sql
+        return self.as_double(node) if result == "DOUBLE" else self.value(node)
 
     def double(self, sql: str, kind: ValueType) -> str:
         """Make a number a DOUBLE."""
@@ -325,7 +350,7 @@ class Expressions(ABC):
         if node.name in _GEOMETRIC:
             return self.geometric(node)
         if node.name == "COALESCE":
-            return f"coalesce({', '.join(map(self.value, node.arguments))})"
+            return f"coalesce({', '.join(self.choice(a, node) for a in node.arguments)})"
         if node.name in _WHOLE:
             return self.whole(node)
         if node.name == "MOD":
@@ -333,7 +358,8 @@ class Expressions(ABC):
             integer = self.type(left).is_integer and self.type(right).is_integer
             if integer:
                 return self.remainder(node, self.value(left), self.value(right), integer=True)
-            return self.remainder(node, self.as_double(left), self.as_double(right), integer=False)
+            doubles = self.as_double(left), self.as_double(right)
+            return self.without_nan(self.remainder(node, *doubles, integer=False))
         if node.name == "POWER":
             return self.power(*node.arguments)
         template = self.functions.get(f"{node.name}/{len(node.arguments)}")
@@ -405,6 +431,8 @@ class Expressions(ABC):
         else:
             argument = self.value(node.argument)
         sql = f"{node.name.lower()}({distinct}{argument})"
+        if node.name in ("AVG", "SUM") and kind.type in _FLOATING:
+            sql = self.without_nan(sql)  # that of opposite infinities
         return f"CAST({sql} AS {self.types[self.type(node).type]})" if node.name == "SUM" else sql
 
     def case(self, node: tree.Case) -> str:
@@ -416,8 +444,13 @@ class Expressions(ABC):
                 written = self.within(test, false_is_null=True)  # type: ignore[arg-type]
             else:
                 written = self.compare(subject, "=", test)  # type: ignore[arg-type]
-            sql += f" WHEN {written} THEN {self.value(result)}"
-        return sql + (f" ELSE {self.value(node.default)}" if node.default is not None else "") + " END"
+            sql += f" WHEN {written} THEN {self.choice(result, node)}"
+        return sql + (f" ELSE {self.choice(node.default, node)}" if node.default is not None else "") + " END"
+
+    def choice(self, value: tree.Value, node: tree.Value) -> str:
+        """Write one of the values of CASE or COALESCE; engines would make a REAL of an integer beside one."""
+        double = self.type(node).type == "DOUBLE" and self.type(value).is_numeric
+        return self.as_double(value) if double else self.value(value)
 
     def cast(self, node: tree.Cast) -> str:
         """Write CAST."""
@@ -436,7 +469,12 @@ class Expressions(ABC):
         if source in _TEXTS and not self.reads_text_as_numbers:
             self.refuse(node, f"CAST of a {source} to {target.name}")
         sql = self.value(node.value)
-        return self.typed(self.truncated(sql) if kind in _EXACT and source in _FLOATING else sql, kind)
+        if kind in _EXACT and source in _FLOATING:
+            limits = float(_LAST[kind] + 1), nextafter(-_LAST[kind] - 1, -inf)
+            sql = self.in_range.format(self.truncated(sql), *map(self.float_literal, limits))
+        elif kind in _EXACT and source in _EXACT and _LAST[source] > _LAST[kind]:
+            sql = self.in_range.format(sql, _LAST[kind] + 1, -_LAST[kind] - 2)
+        return self.typed(sql, kind)
 
     def typed(self, sql: str, kind: str) -> str:
         """Give a value an ADQL type."""
@@ -461,11 +499,20 @@ class Expressions(ABC):
                     return f"({self.compare(subject, '<', low)} OR {self.compare(subject, '>', high)})"
                 return f"({self.compare(subject, '>=', low)} AND {self.compare(subject, '<=', high)})"
             case tree.In(subject=subject, choices=tuple() as choices):
-                compared = self.value(subject)
-                listed = ", ".join(self.coerced(choice, subject) for choice in choices)
+                mixed = self.type(subject).is_integer and any(self.type(c).type in _FLOATING for c in choices)
+                compared = self.as_double(subject) if mixed else self.value(subject)
+                listed = ", ".join(
+                    self.as_double(c) if mixed and self.type(c).is_numeric else self.coerced(c, subject)
+                    for c in choices
+                )
                 return f"({compared} {_not(node.negated)}IN ({listed}))"
             case tree.In(subject=subject, choices=query):
-                return f"({self.value(subject)} {_not(node.negated)}IN ({self.chosen(query)}))"  # type: ignore[arg-type]
+                chosen = self.checked.outputs[id(query)][0].type
+                mixed = {self.type(subject).is_integer, chosen.is_integer} == {True, False}
+                mixed = mixed and self.type(subject).is_numeric and chosen.is_numeric
+                compared = self.as_double(subject) if mixed else self.value(subject)
+                listed = self.chosen(query, "DOUBLE" if mixed else chosen.type)  # type: ignore[arg-type]
+                return f"({compared} {_not(node.negated)}IN ({listed}))"
             case tree.Like(subject=subject, operator=operator, pattern=pattern):
                 parts = self.value(subject), self.value(pattern)
                 return self.like(*parts, negated=node.negated, any_case=operator == "ILIKE")
@@ -473,10 +520,6 @@ class Expressions(ABC):
                 return f"({self.value(subject)} IS {_not(node.negated)}NULL)"
             case tree.Exists(query=query):
                 return f"EXISTS ({self.body(query)})"
-
-    def chosen(self, query: tree.QueryBody) -> str:
-        """Write the query of IN."""
-        return self.body(query)
 
     def within(self, node: tree.Condition, *, false_is_null: bool) -> str:
         """Write a condition in another context: NOT tells FALSE from NULL, WHERE and WHEN do not."""
@@ -492,7 +535,7 @@ class Expressions(ABC):
             return ""
         if found.type.type == "REAL" and self.type(right).is_integer and not _fits_real(right):
             return ""
-        return self.bound(self.stored(found), operator, self.value(right))
+        return self.bound(self.stored(found), operator, self.coerced(right, left))
 
     def compare(self, left: tree.Value, operator: str, right: tree.Value) -> str:
         """Write a comparison; ``1 = CONTAINS(...)`` becomes the bare condition."""

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from vobroker.adql import tree
 from vobroker.adql.check import Field
-from vobroker.adql.platforms.expressions import COMMON
+from vobroker.adql.platforms.expressions import COMMON, IN_RANGE
 from vobroker.adql.platforms.positional import Positional
 
 _COLLATION = "COLLATE utf8mb4_nopad_bin"
@@ -33,6 +33,7 @@ class MariaDB(Positional):
         "TIMESTAMP": "DATETIME(6)",
     }
     functions: ClassVar[dict[str, str]] = COMMON | {"RAND/0": "rand()"}
+    in_range = IN_RANGE
     reads_text_as_numbers = False
     orders_by = "name"
     joins = ("INNER", "LEFT", "RIGHT")
@@ -82,9 +83,9 @@ class MariaDB(Positional):
             subject, pattern = f"lower({subject})", f"lower({pattern})"
         return f"({subject} {'NOT ' if negated else ''}LIKE {pattern} ESCAPE '')"
 
-    def chosen(self, query: tree.QueryBody) -> str:
+    def chosen(self, query: tree.QueryBody, kind: str) -> str:
         """Write the query of IN; one with LIMIT is allowed a level down only."""
-        return f"SELECT * FROM ({self.body(query)}) AS u"  # noqa: S608
+        return f"SELECT * FROM ({super().chosen(query, kind)}) AS u"  # noqa: S608
 
     def time_as_text(self, node: tree.Value) -> str:
         """Write a time in the form of DALI."""

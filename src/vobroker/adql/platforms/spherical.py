@@ -64,7 +64,7 @@ class Spherical(Expressions):
                 self._false_is_null = before
                 return sql
             case "DISTANCE":
-                return self.distance(self.position(first), self.position(node.arguments[1]))
+                return self.without_nan(self.distance(self.position(first), self.position(node.arguments[1])))
             case "COORD1":
                 return self.position(first)[0]
             case "COORD2":
@@ -83,7 +83,7 @@ class Spherical(Expressions):
             case Circle():
                 # A cap of radius r covers 2 pi (1 - cos r) = 4 pi sin^2(r/2) steradian.
                 half = f"sin({self.radians(shape.radius)} / 2)"
-                return f"({self.float_literal(_SQUARE_DEGREES)} * power({half}, 2))"
+                return self.without_nan(f"({self.float_literal(_SQUARE_DEGREES)} * power({half}, 2))")
             case Polygon(corners=corners) if corners and (size := sphere.area(corners)) is not None:
                 return self.float_literal(size)
         self.refuse(node, f"AREA of this {self.type(node.arguments[0]).type}")
@@ -130,13 +130,16 @@ class Spherical(Expressions):
         return f"({band} AND {self.haversine(point.sql, circle.centre, circle.fixed)} <= {limit})"
 
     def in_polygon(self, point: Point, polygon: Polygon) -> str:
-        """Write whether a point is in a polygon: on the inner side of the plane of each edge of one part."""
+        """Write whether a point is in a polygon: on the inner side of the plane of each edge of one part.
+
+        The outward normals are written, since NaN, which an infinite coordinate gives, is not below zero.
+        """
         lon, lat = map(self.radians, point.sql)
         x, y, z = f"cos({lat}) * cos({lon})", f"cos({lat}) * sin({lon})", f"sin({lat})"
         number = self.float_literal
         parts = [
             " AND ".join(
-                f"{number(a)} * {x} + {number(b)} * {y} + {number(c)} * {z} >= 0" for a, b, c in part
+                f"{number(-a)} * {x} + {number(-b)} * {y} + {number(-c)} * {z} <= 0" for a, b, c in part
             )
             for part in polygon.parts
         ]
