@@ -164,6 +164,11 @@ def test_the_command_runs_several_and_tells_who_is_wrong(folder: Path) -> None:
     assert [t["agrees"] for row in told["by_kind"] for t in row["tallies"]] == [1, 0, 0, 1]
 
 
+def test_only_a_first_word_names_an_implementation(folder: Path) -> None:
+    done = command("run", str(folder), "-i", "env A=B cat", "-i", "My.cat=env A=B cat", "--json")
+    assert json.loads(done.stdout)["implementations"] == ["env", "My.cat"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -165,6 +165,19 @@ def test_a_batch_that_never_answers_ends_the_run_with_its_last_words(program) ->
         corpus.run(GROUPS, one)
 
 
+def test_an_error_ends_the_run_without_asking_the_rest(program) -> None:
+    queries = tuple(corpus.Query(str(n), "SELECT a FROM t", {"2.1": True}) for n in range(200))
+    seen: list[corpus.Outcome] = []
+
+    def done(outcome: corpus.Outcome) -> None:
+        seen.append(outcome)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        corpus.run((corpus.Group("g", queries=queries),), corpus.command("true --"), jobs=2, done=done)
+    assert len(seen) <= 4
+
+
 @pytest.mark.parametrize(
     ("template", "reason"),
     [

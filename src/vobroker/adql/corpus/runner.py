@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import Literal
 
 from vobroker.adql.corpus.implementations import Answer, Implementation
@@ -123,9 +124,13 @@ def run(
     outcomes: list[Outcome | None] = [None] * len(asked)
     numbers = iter(range(len(asked)))  # the interpreter hands each number to one thread only
 
+    stopped = Event()
+
     def work() -> None:
         with implementation.start(version) as ask:
             for number in numbers:
+                if stopped.is_set():
+                    return
                 question = asked[number]
                 functions = (*question.group.functions, *question.query.functions)
                 answer = None
@@ -137,6 +142,10 @@ def run(
                 done(outcome)
 
     with ThreadPoolExecutor(max(1, min(jobs, len(asked)))) as pool:
-        for future in [pool.submit(work) for _ in range(jobs)]:
-            future.result()
+        try:
+            for future in [pool.submit(work) for _ in range(jobs)]:
+                future.result()
+        except BaseException:  # an interrupt too must not wait for all that is left to ask
+            stopped.set()
+            raise
     return Run(implementation.name, version, tuple(outcome for outcome in outcomes if outcome))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vobroker.adql.corpus import Group, Implementation, Run
 
 CHECKOUT = Path(__file__).resolve().parents[4] / "corpus"
-_NAMED = re.compile(r"([\w .-]+)=(.*)", re.DOTALL)
+_NAMED = re.compile(r"([^\s=/]+)=(.*)", re.DOTALL)
 
 
 def register(app: typer.Typer) -> None:
