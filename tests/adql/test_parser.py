@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vobroker.adql import AdqlError, parse, tree
+from vobroker.adql import AdqlError, parse, to_text, tree
 from vobroker.adql.parser import parser
 
 
@@ -94,6 +94,40 @@ def test_chains_are_flat_and_operators_bind_as_in_the_standard() -> None:
     union = parse("SELECT a FROM t UNION SELECT a FROM u INTERSECT SELECT a FROM v").body
     assert isinstance(union, tree.SetExpression)
     assert isinstance(union.steps[0].operand, tree.SetExpression)
+
+
+@pytest.mark.parametrize(
+    ("text", "bracketed"),
+    [
+        ("a JOIN b JOIN c ON 1 = 1 ON 2 = 2", "a JOIN (b JOIN c ON 1 = 1) ON 2 = 2"),
+        ("a LEFT JOIN b RIGHT JOIN c USING (x) ON 2 = 2", "a LEFT JOIN (b RIGHT JOIN c USING (x)) ON 2 = 2"),
+        ("a JOIN b JOIN c ON 1 = 1 JOIN d ON 2 = 2 ON 3 = 3",
+         "a JOIN (b JOIN c ON 1 = 1 JOIN d ON 2 = 2) ON 3 = 3"),
+        ("a JOIN b NATURAL JOIN c ON 1 = 1", "a JOIN (b NATURAL JOIN c) ON 1 = 1"),
+        ("((a JOIN b ON 1 = 1))", "a JOIN b ON 1 = 1"),
+        ("(a JOIN b ON 1 = 1) AS c", "(SELECT * FROM a JOIN b ON 1 = 1) AS c"),
+    ],
+)  # fmt: skip
+def test_joins_nest_with_and_without_brackets(text: str, bracketed: str) -> None:
+    assert parse(f"SELECT x FROM {text}") == parse(f"SELECT x FROM {bracketed}")
+
+
+def test_as_many_joins_wait_as_brackets_nest() -> None:
+    def waiting(number: int) -> str:
+        return "SELECT x FROM t" + " JOIN t" * number + " ON 1 = 1" * number
+
+    query = parse(waiting(40))
+    assert parse(to_text(query)) == query
+    with pytest.raises(AdqlError, match="More than 40 joins wait for their conditions"):
+        parse(waiting(41))
+    with pytest.raises(AdqlError, match="joins without condition are nested more than 40 deep"):
+        parse(waiting(5000))
+
+
+def test_a_condition_too_many_belongs_to_no_join() -> None:
+    for text in ("a JOIN b ON 1 = 1 ON 2 = 2", "a NATURAL JOIN b ON 1 = 1", "a NATURAL JOIN b USING (x)"):
+        with pytest.raises(AdqlError, match="belongs to one JOIN each"):
+            parse(f"SELECT x FROM {text}")
 
 
 def test_dec_is_no_reserved_word() -> None:

@@ -126,6 +126,21 @@ def test_any_bytes_give_a_sentence(command: str, content: bytes, reason: str) ->
     assert reason in done.stderr
 
 
+def test_versions_extensions_and_declared_functions(tables: Path) -> None:
+    bare = "SELECT ra FROM survey.source WHERE CONTAINS(POINT(ra, dec), CIRCLE(1, 2, 3))"
+    assert run("check", "-q", bare).exit_code == 2
+    assert run("check", "--accept", "irsa", "-t", tables, "-q", bare).exit_code == 0
+    assert "there is no extension adb here; known: irsa" in run("check", "--accept", "adb", "-q", bare).stderr
+    assert (
+        "OFFSET is new in ADQL 2.1" in run("check", "--adql", "2.0", "-q", "SELECT a FROM t OFFSET 2").stderr
+    )
+    call = ["-t", tables, "-q", "SELECT twice(mag) AS m FROM survey.source", "--json"]
+    assert run("check", *call).exit_code == 2
+    (found,) = json.loads(run("check", "--udf", "twice(x REAL) -> REAL", *call).stdout)
+    assert found["columns"][0]["type"] == "REAL"
+    assert "no declaration of a function" in run("check", "--udf", "twice", *call).stderr
+
+
 def test_missing_files_and_versions_are_named(tmp_path: Path) -> None:
     assert "cannot read" in run("check", tmp_path / "none.adql").stderr
     assert "there is no ADQL 1.0" in run("check", "--adql", "1.0", "-q", CONE).stderr

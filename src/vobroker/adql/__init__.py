@@ -9,12 +9,13 @@
 from vobroker.adql.check import CheckedQuery, ValueType, check
 from vobroker.adql.errors import AdqlError
 from vobroker.adql.functions import Signature
-from vobroker.adql.parser import VERSIONS, parse
+from vobroker.adql.parser import EXTENSIONS, VERSIONS, parse
 from vobroker.adql.platforms import ENGINES, Translation, translate
 from vobroker.adql.printer import to_text
 
 __all__ = [
     "ENGINES",
+    "EXTENSIONS",
     "VERSIONS",
     "AdqlError",
     "CheckedQuery",

@@ -171,6 +171,7 @@ class _Checker:
         self.text = query.text
         self.tables = tables
         self.functions = {name.upper(): signature for name, signature in functions.items()}
+        self.function_names = [*FUNCTIONS, *functions]
         self.checked = CheckedQuery(query)
         self.ctes: list[tuple[tree.Identifier, str, _CteColumns]] = []
         self.count = 0
@@ -396,8 +397,6 @@ class _Checker:
             self.distinct_sources(relation, right, join.table)
             both = _Relation(relation.sources + right.sources, relation.columns + right.columns)
             if join.natural:
-                if join.condition is not None:
-                    self.fail("join", "NATURAL JOIN takes neither ON nor USING.", join)
                 names = [
                     tree.Identifier(join.span, column.name, True)
                     for column in relation.columns
@@ -610,7 +609,7 @@ class _Checker:
     def function(self, node: tree.Function, scope: _Scope) -> ValueType:
         signature = self.functions.get(node.name.upper()) if node.user_defined else FUNCTIONS[node.name]
         if signature is None:
-            near = nearest(node.name, [*FUNCTIONS, *self.functions])
+            near = nearest(node.name, self.function_names)
             self.fail("unknown-function", f"There is no function {node.name}.", node, _near(near))
         most = len(signature.parameters)
         least = most - signature.optional

@@ -23,9 +23,10 @@ class Feature:
     name
         Its keyword where it has one.
     group
-        ``core``, or what follows ``features-`` in the TAPRegExt feature type: ``adqlgeo``, ``adql-sets`` ...
+        ``core``, or what follows ``features-`` in the TAPRegExt feature type: ``adqlgeo``, ``adql-sets`` ...;
+        ``beyond`` for what no grammar of the standard has.
     since
-        First version of ADQL that has it.
+        First version of ADQL that has it; empty where none does.
     """
 
     name: str
@@ -54,7 +55,6 @@ _NEW_FUNCTIONS = ("COT",)
 def _all() -> Iterator[Feature]:
     for name in _CORE:
         yield Feature(name, "core", "2.0")
-    yield Feature("CASE", "core", "2.1")
     for name in FUNCTIONS:
         if name not in _GEOMETRY and name not in _STRINGS:
             yield Feature(name, "core", "2.1" if name in _NEW_FUNCTIONS else "2.0")
@@ -70,6 +70,7 @@ def _all() -> Iterator[Feature]:
     yield Feature("CAST", "adql-type", "2.1")
     yield Feature("IN_UNIT", "adql-unit", "2.1")
     yield Feature("OFFSET", "adql-offset", "2.1")
+    yield Feature("CASE", "beyond", "")
 
 
 FEATURES: dict[str, Feature] = {feature.name: feature for feature in _all()}

@@ -41,7 +41,7 @@ def syntax_error(text: str, failure: SyntaxFailureError, limits: Limits) -> Adql
         message = f"The query has {len(text)} characters; at most {limits.length} are read."
         return AdqlError("too-long", message, text, span)
     if failure.code == "too-deep":
-        message = f"Brackets and CASE are nested more than {limits.depth} deep."
+        message = f"Brackets, CASE and joins without condition are nested more than {limits.depth} deep."
         return AdqlError("too-deep", message, text, span)
     if failure.code == "too-many-steps":
         return AdqlError("too-many-steps", "The query takes too many steps to parse.", text, span)
@@ -60,7 +60,9 @@ def _found(tokens: Tokens, at: int) -> str:
 
 
 def _wanted(expected: tuple[str, ...]) -> str:
-    words = sorted({_NAMES.get(word, word) for word in expected}, key=lambda w: (not w.startswith("a "), w))
+    words = sorted(
+        {_NAMES.get(word, word) for word in expected} - {"Nothing"}, key=lambda w: (not w.startswith("a "), w)
+    )
     if len(words) > 8:
         words = [word for word in words if word[0].isalpha()][:8]
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" or {words[-1]}" if words else ""
@@ -80,6 +82,8 @@ def _advice(text: str, tokens: Tokens, at: int, expected: tuple[str, ...]) -> st
         return f"Write {kind}= instead of ={kind}."
     if kind in _STRUCTURE and before == ",":
         return f"There is a comma too many before {kind}."
+    if kind in ("ON", "USING"):
+        return f"{kind} belongs to one JOIN each, and to no NATURAL JOIN."
     if kind == "Regular" and word.startswith("_"):
         return f'Names begin with a letter; write "{word}" in double quotes.'
     for candidate in (word, before):

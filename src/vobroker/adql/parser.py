@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -10,16 +10,22 @@ from typing import Any
 
 from vobroker.adql import tree
 from vobroker.adql.errors import AdqlError
+from vobroker.adql.features import FEATURES, features
 from vobroker.adql.hints import syntax_error
 from vobroker.adql.peg import Limits, Parser, Span, SyntaxFailureError
 
-VERSIONS = ("2.1",)
+VERSIONS = ("2.1", "2.0")
+EXTENSIONS = {"irsa": "predicates without = 1, as IRSA's services accept them"}
 LIMITS = Limits()
 MAX_CHAIN = 1_000
 """Operators in one chain of arithmetic, joins or set operators."""
 
 
-def parse(text: str, *, version: str = "2.1") -> tree.Query:
+MAX_WAITING_JOINS = 40
+"""Joins that wait for their conditions at one time: as many as brackets that can be nested."""
+
+
+def parse(text: str, *, version: str = "2.1", extensions: Collection[str] = ()) -> tree.Query:
     """Parse an ADQL query.
 
     Parameters
@@ -28,36 +34,57 @@ def parse(text: str, *, version: str = "2.1") -> tree.Query:
         The query.
     version
         ADQL version; one of :data:`VERSIONS`.
+    extensions
+        What is accepted beyond the standard; of :data:`EXTENSIONS`.
 
     Raises
     ------
     AdqlError
         If the text is not a query of that version, or is longer or deeper than :data:`LIMITS`.
     """
-    if version not in VERSIONS:
-        raise ValueError(f"ADQL {version} is not known; known: {', '.join(VERSIONS)}")
+    grammar = parser(version, frozenset(extensions))
     try:
-        query: tree.Query = parser().parse(text)
+        query: tree.Query = grammar.parse(text)
     except SyntaxFailureError as failure:
-        raise syntax_error(text, failure, parser().limits) from None
-    except _ChainError as error:
-        raise AdqlError(
-            "too-long", f"More than {MAX_CHAIN} operators in one expression.", text, error.span
-        ) from None
+        error = syntax_error(text, failure, grammar.limits)
+        raise (error if version == "2.1" else _too_new(error, extensions)) from None
+    except _LimitError as error:
+        raise AdqlError(error.code, error.message, text, error.span) from None
     return replace(query, text=text)
 
 
 @cache
-def parser() -> Parser:
-    """Compile the grammar, once per process."""
-    grammar = files("vobroker.adql").joinpath("adql.peg").read_text(encoding="utf-8")
+def parser(version: str = "2.1", extensions: frozenset[str] = frozenset()) -> Parser:
+    """Compile the grammar of a version with extensions, once per process."""
+    if version not in VERSIONS:
+        raise ValueError(f"ADQL {version} is not known; known: {', '.join(VERSIONS)}")
+    if unknown := sorted(extensions - EXTENSIONS.keys()):
+        raise ValueError(f"no extension {unknown[0]}; known: {', '.join(EXTENSIONS)}")
+    names = ["adql", *(["adql-2.0"] if version == "2.0" else []), *sorted(extensions)]
+    folder = files("vobroker.adql")
+    grammar = "\n".join(folder.joinpath(f"{name}.peg").read_text(encoding="utf-8") for name in names)
     return Parser(grammar, BUILDERS, "Query", LIMITS)
 
 
-class _ChainError(Exception):
-    def __init__(self, span: Span) -> None:
+def _too_new(error: AdqlError, extensions: Collection[str]) -> AdqlError:
+    """Say that a query which is no ADQL 2.0 is ADQL 2.1, and by what, if it is."""
+    try:
+        used = features(parse(error.text, extensions=extensions))
+    except AdqlError:
+        return error
+    new = [name for name in FEATURES if name in used and FEATURES[name].since == "2.1"]
+    what = (
+        f"{', '.join(new)} {'is' if len(new) == 1 else 'are'} new in ADQL 2.1" if new else "This is ADQL 2.1"
+    )
+    return AdqlError(
+        "version", f"{what}; the query is read as ADQL 2.0.", error.text, error.span, error.message
+    )
+
+
+class _LimitError(Exception):
+    def __init__(self, code: str, message: str, span: Span) -> None:
         super().__init__()
-        self.span = span
+        self.code, self.message, self.span = code, message, span
 
 
 def _string(span: Span, text: str) -> tree.String:
@@ -79,7 +106,7 @@ def _chain(make: Callable[[Span, Any, tuple[Any, ...]], Any]) -> Callable[[Span,
         if not steps:
             return first
         if len(steps) > MAX_CHAIN:
-            raise _ChainError(span)
+            raise _LimitError("too-long", f"More than {MAX_CHAIN} operators in one expression.", span)
         return make(span, first, steps)
 
     return build
@@ -149,6 +176,27 @@ def _ordered(span: Span, body: Any, order: Any, offset: Any) -> tree.QueryBody:
     return query
 
 
+def _join(span: Span, natural: str | None, kind: str | None, table: Any, condition: Any) -> tree.Join:
+    level, waiting = 0, [table]
+    while waiting:
+        level += 1
+        if level > MAX_WAITING_JOINS:
+            message = f"More than {MAX_WAITING_JOINS} joins wait for their conditions."
+            raise _LimitError("too-deep", message, span)
+        joined = [one for one in waiting if isinstance(one, tree.JoinedTable)]
+        waiting = [join.table for one in joined for join in one.joins]
+    return tree.Join(span, natural is not None, kind or "INNER", table, condition)
+
+
+def _all_of_join(span: Span, joined: tree.JoinedTable) -> tree.Select:
+    """Make ``(a JOIN b ...) AS c`` the query that it stands for (query_expression of the standard)."""
+    return tree.Select(span, None, None, (tree.AllColumns(span, None),), (joined,), None, None, None)
+
+
+def _holds(span: Span, value: tree.Value) -> tree.Condition:
+    return tree.Comparison(span, tree.Number((span[0], span[0]), "1"), "=", value)
+
+
 def _query(span: Span, ctes: Any, body: Any, order: Any, offset: Any) -> tree.Query:
     return tree.Query(span, ctes or (), _ordered(span, body, order, offset))
 
@@ -177,9 +225,10 @@ BUILDERS: dict[str, Callable[..., Any]] = {
     "TablePath": _path,
     "TableName": tree.TableName,
     "DerivedTable": tree.DerivedTable,
-    "Join": lambda span, natural, kind, table, condition: tree.Join(
-        span, natural is not None, kind or "INNER", table, condition
-    ),
+    "Join": _join,
+    "AllOfJoin": _all_of_join,
+    "SortColumn": lambda span, name: tree.ColumnReference(span, (name,)),
+    "Holds": _holds,
     "OuterKind": lambda _, kind, __: kind,
     "Condition": _logical("OR"),
     "And": _logical("AND"),

@@ -8,6 +8,7 @@ The notation (see ``adql.peg``):
 ``Name "words" <- ..`` the same, called by these words where an error lists what was expected
 ``@memo Name <- ...``  results are remembered by place, so that going back costs nothing twice
 ``@reserved Name ...`` words which are tokens of their own and never the token ``Name``
+``@unreserved ...``    words which are not, in a dialect
 ``@blank Name``        token which is left out
 ``@nest a b``          tokens that open a nesting level; their depth is limited
 ``"word"`` ``"+"``     keyword (any case) or symbol
@@ -17,6 +18,8 @@ The notation (see ``adql.peg``):
 ``!a``                 not followed by ``a``
 ``label:a``            the value of ``a`` is given to the rule's builder
 =====================  ===================================================================
+
+A rule that comes twice is the second one, so a dialect is a short text put behind the grammar.
 
 A rule with labels calls the builder of its name with the span of the text and the labelled values;
 where the builder is a dataclass its fields must be the labels in order, so grammar and tree cannot
@@ -201,6 +204,8 @@ class _Reader:
         if name == "@reserved":
             grammar.word = words[0]
             grammar.reserved.update(words[1:])
+        elif name == "@unreserved":
+            grammar.reserved.difference_update(words)
         elif name == "@blank":
             grammar.blank = words[0]
         elif name == "@nest":

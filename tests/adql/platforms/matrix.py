@@ -22,6 +22,7 @@ GROUPS = {
     "adql-type": "Types",
     "adql-unit": "Units",
     "adql-offset": "OFFSET",
+    "beyond": "Beyond the grammar of the standard",
 }
 
 

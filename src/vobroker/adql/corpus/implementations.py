@@ -74,22 +74,23 @@ class Implementation:
 
 
 def ours(extensions: tuple[str, ...] = ()) -> Implementation:
-    """Give our own parser, in this process, with the extensions that it is to accept."""
+    """Give our own parser, in this process, with those of the extensions that it knows."""
     return Implementation("vobroker", partial(_ours, extensions), knows_functions=True)
 
 
 @contextmanager
 def _ours(extensions: tuple[str, ...], version: str) -> Iterator[Ask]:
-    from vobroker.adql import VERSIONS, AdqlError, parse, tree
+    from vobroker.adql import EXTENSIONS, VERSIONS, AdqlError, parse, tree
 
     if version not in VERSIONS:
         raise CorpusError(f"our parser does not know ADQL {version}; it knows {', '.join(VERSIONS)}")
+    known = EXTENSIONS.keys() & set(extensions)
 
     def ask(text: str, functions: Functions) -> Answer:
         begin = time.perf_counter()
         reason = ""
         try:
-            query = parse(text, version=version)
+            query = parse(text, version=version, extensions=known)
         except AdqlError as error:
             reason = str(error)
         else:

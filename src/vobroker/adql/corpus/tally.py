@@ -67,13 +67,13 @@ def by_kind(runs: Sequence[Run]) -> list[Row]:
 
 def by_features(runs: Sequence[Run]) -> list[Row]:
     """Count settled queries by the groups of what they use beyond the core of the language."""
-    groups = list(dict.fromkeys(feature.group for feature in FEATURES.values()))
+    groups = [group for group in dict.fromkeys(feature.group for feature in FEATURES.values()) if group]
 
     def keys(question: Question) -> list[str]:
         if question.kind not in ("valid", "invalid"):
             return []
         found = {FEATURES[name].group for name in question.query.features if name in FEATURES}
-        return [f"{group}, {question.kind}" for group in (found - {"core"} or {"core"})]
+        return [f"{group}, {question.kind}" for group in (found - {"core", ""} or {"core"})]
 
     order = [f"{group}, {kind}" for group in groups for kind in KINDS[:2]]
     return sorted(rows(runs, keys), key=lambda row: order.index(row.name))

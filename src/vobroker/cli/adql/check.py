@@ -9,12 +9,15 @@ import typer
 
 from vobroker.cli.adql.common import (
     Archive,
+    Extensions,
     Files,
+    Functions,
     Json,
     Tables,
     Text,
     Version,
     catalogue,
+    declared,
     parsed,
     queries,
     show_error,
@@ -33,6 +36,8 @@ def check(
     tables: Tables = None,
     archive: Archive = None,
     adql: Version = "2.1",
+    accept: Extensions = None,
+    udf: Functions = None,
     as_json: Json = False,
 ) -> None:
     """Check the syntax, and names, types and units too where tables are given."""
@@ -40,13 +45,13 @@ def check(
     from vobroker.adql import check as check_names
     from vobroker.adql.features import features
 
-    known = catalogue(tables, archive)
+    known, functions = catalogue(tables, archive), declared(udf)
     found: list[dict[str, Any]] = []
     wrong = 0
     for name, text in queries(files, query):
         try:
-            tree = parsed(text, adql)
-            checked = check_names(tree, known) if known is not None else None
+            tree = parsed(text, adql, accept)
+            checked = check_names(tree, known, functions) if known is not None else None
         except AdqlError as error:
             wrong += 1
             found.append({"name": name, "valid": False, "error": error.describe()})

@@ -13,6 +13,7 @@ from vobroker.cli.common import err, fail
 
 if TYPE_CHECKING:
     from vobroker.adql import AdqlError
+    from vobroker.adql.functions import Signature
     from vobroker.adql.tree import Query
     from vobroker.votypes.columns import Table
 
@@ -35,6 +36,14 @@ Tables = Annotated[
 ]
 Archive = Annotated[Path | None, typer.Option("--archive", "-a", help="Take the tables of this archive.")]
 Version = Annotated[str, typer.Option("--adql", help="Version of the language.", metavar="VERSION")]
+Extensions = Annotated[
+    list[str] | None,
+    typer.Option("--accept", metavar="EXTENSION", help="Accept more than the standard does: irsa."),
+]
+Functions = Annotated[
+    list[str] | None,
+    typer.Option("--udf", metavar="SIGNATURE", help="Declare a function: 'name(argument TYPE) -> TYPE'."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -63,13 +72,26 @@ def queries(files: Sequence[Path] | None, text: str | None) -> Iterator[tuple[st
             fail(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}", 2)
 
 
-def parsed(text: str, version: str) -> Query:
-    """Parse a query in a version of the language that there is."""
+def parsed(text: str, version: str, extensions: Sequence[str] | None = None) -> Query:
+    """Parse a query in a version of the language, with extensions, that there are."""
     from vobroker import adql
 
     if version not in adql.VERSIONS:
         fail(f"there is no ADQL {version} here; known: {', '.join(adql.VERSIONS)}", 2)
-    return adql.parse(text, version=version)
+    unknown = next((name for name in extensions or () if name not in adql.EXTENSIONS), None)
+    if unknown is not None:
+        fail(f"there is no extension {unknown} here; known: {', '.join(adql.EXTENSIONS)}", 2)
+    return adql.parse(text, version=version, extensions=extensions or ())
+
+
+def declared(forms: Sequence[str] | None) -> dict[str, Signature]:
+    """Read declarations of user-defined functions."""
+    from vobroker.adql.signatures import SignatureError, declare_all
+
+    try:
+        return declare_all(forms or ())
+    except SignatureError as error:
+        fail(str(error), 2)
 
 
 def catalogue(tables: Path | None, archive: Path | None) -> dict[str, Table] | None:

@@ -10,12 +10,15 @@ import typer
 
 from vobroker.cli.adql.common import (
     Archive,
+    Extensions,
     Files,
+    Functions,
     Json,
     Tables,
     Text,
     Version,
     catalogue,
+    declared,
     parsed,
     queries,
     show_error,
@@ -38,19 +41,21 @@ def explain(
     tables: Tables = None,
     archive: Archive = None,
     adql: Version = "2.1",
+    accept: Extensions = None,
+    udf: Functions = None,
     show_tree: Annotated[bool, typer.Option("--tree/--no-tree", help="Show the syntax tree.")] = True,
     as_json: Json = False,
 ) -> None:
     """Explain queries; with tables given, also names, types, units and engines."""
     from vobroker.adql import AdqlError, check
 
-    known = catalogue(tables, archive)
+    known, functions = catalogue(tables, archive), declared(udf)
     found = []
     status = 0
     for name, text in queries(files, query):
         try:
-            tree = parsed(text, adql)
-            checked = check(tree, known) if known is not None else None
+            tree = parsed(text, adql, accept)
+            checked = check(tree, known, functions) if known is not None else None
         except AdqlError as error:
             status = 2
             found.append({"name": name, "error": error.describe()})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vobroker.cli.adql.common import Files, Text, Version, parsed, queries, show_error
+from vobroker.cli.adql.common import Extensions, Files, Text, Version, parsed, queries, show_error
 from vobroker.cli.common import err, fail
 
 
@@ -25,6 +25,7 @@ def format_(
         typer.Option("--check", help="Change nothing; exit with 1 if a file is not canonical."),
     ] = False,
     adql: Version = "2.1",
+    accept: Extensions = None,
 ) -> None:
     """Format queries."""
     from vobroker.adql import AdqlError, to_text
@@ -34,7 +35,7 @@ def format_(
     status = 0
     for name, text in queries(files, query):
         try:
-            canonical = to_text(parsed(text, adql)) + "\n"
+            canonical = to_text(parsed(text, adql, accept)) + "\n"
         except AdqlError as error:
             show_error(error, name)
             status = 2

@@ -9,12 +9,15 @@ import typer
 
 from vobroker.cli.adql.common import (
     Archive,
+    Extensions,
     Files,
+    Functions,
     Json,
     Tables,
     Text,
     Version,
     catalogue,
+    declared,
     parsed,
     queries,
     show_error,
@@ -34,6 +37,8 @@ def translate(
     tables: Tables = None,
     archive: Archive = None,
     adql: Version = "2.1",
+    accept: Extensions = None,
+    udf: Functions = None,
     as_json: Json = False,
 ) -> None:
     """Translate queries; values of the query are parameters, listed after the SQL."""
@@ -45,14 +50,14 @@ def translate(
         return
     if to not in ENGINES:
         fail(f"there is no engine {to}; known: {', '.join(ENGINES)}", 2)
-    known = catalogue(tables, archive)
+    known, functions = catalogue(tables, archive), declared(udf)
     if known is None:
         fail("the SQL depends on the types of columns: give --tables or --archive", 2)
     found = []
     status = 0
     for name, text in queries(files, query):
         try:
-            translation = to_sql(check(parsed(text, adql), known), to)
+            translation = to_sql(check(parsed(text, adql, accept), known, functions), to)
         except AdqlError as error:
             status = 2
             found.append({"name": name, "engine": to, "error": error.describe()})
