@@ -4,7 +4,7 @@ VENV ?= .venv
 export VENV
 RUN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench conformance platforms docs clean
+.PHONY: help demo test lint format bench conformance grammar platforms docs clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ conformance: ## Four parsers of ADQL over the query corpus; writes the tables of
 	@scripts/venv.sh test,lint,docs
 	corpus/adapters/install.sh
 	$(RUN)/python -m bench.conformance --write docs/corpus.md --html build/adql/report.html --junit build/adql/report.xml
+
+grammar: ## Draw the grammar of ADQL into docs/grammar.md
+	@scripts/venv.sh test,lint,docs
+	$(RUN)/python -m scripts.grammar
 
 platforms: ## Run every translation on every engine; write the matrix into docs/platforms.md
 	@scripts/venv.sh test,lint,docs
