@@ -41,6 +41,7 @@ bench: ## Measured comparisons; each prints a table
 	$(RUN)/python -m bench.river
 	corpus/adapters/install.sh
 	$(RUN)/python -m bench.adql
+	$(RUN)/python -m bench.querylog
 
 conformance: ## Four parsers of ADQL over the query corpus; writes the tables of docs/corpus.md
 	@scripts/venv.sh test,lint,docs

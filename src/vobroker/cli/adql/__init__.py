@@ -6,7 +6,7 @@ import importlib
 
 import typer
 
-COMMANDS = ("check", "format", "translate", "explain", "corpus")
+COMMANDS = ("check", "format", "translate", "explain", "corpus", "categorise")
 """Modules of this package; each has ``register(app)``."""
 
 
