@@ -35,7 +35,8 @@ def joined(template: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[s
 
 
 integers = st.recursive(
-    st.sampled_from(["a.id", "a.id", "0", "1", "-1", "2", "7", "-3", "16777217", "9007199254740993"]),
+    # Small numbers: what an engine does when integers overflow is its own affair.
+    st.sampled_from(["MOD(a.id, 1000)", "MOD(a.id, 7)", "0", "1", "-1", "2", "7", "-3", "1000"]),
     lambda inner: st.one_of(
         joined("({0} {1} {2})", inner, st.sampled_from("+-*/"), inner),
         joined("MOD({0}, {1})", inner, inner),
@@ -86,13 +87,17 @@ conditions = st.recursive(
         joined("{0} {1}IN ({2}, {3})", numbers, st.sampled_from(["", "NOT "]), numbers, numbers),
         joined("{0} {1}IN ({2}, {3})", strings, st.sampled_from(["", "NOT "]), strings, strings),
         joined("{0} IS {1}NULL", st.one_of(numbers, strings), st.sampled_from(["", "NOT "])),
-        joined("{0} {1}IN (SELECT b.{2} FROM labels AS b)", numbers, st.sampled_from(["", "NOT "]), st.sampled_from(["id", "mag"])),
+        joined("{0} {1}IN (SELECT b.{2} FROM labels AS b)",
+               numbers, st.sampled_from(["", "NOT "]), st.sampled_from(["id", "mag"])),
         joined("EXISTS (SELECT b.id FROM labels AS b WHERE b.mag {0} {1})", comparisons, numbers),
-        joined("{0} {1} CONTAINS(POINT(a.ra, a.dec), {2})", st.sampled_from("01"), st.sampled_from(["=", "<>"]), places),
+        joined("{0} {1} CONTAINS(POINT(a.ra, a.dec), {2})",
+               st.sampled_from("01"), st.sampled_from(["=", "<>"]), places),
         joined("DISTANCE(a.ra, a.dec, 10, 20) {0} 1", comparisons),
     ),
     lambda inner: st.one_of(
-        joined("({0} AND {1})", inner, inner), joined("({0} OR {1})", inner, inner), joined("NOT ({0})", inner)
+        joined("({0} AND {1})", inner, inner),
+        joined("({0} OR {1})", inner, inner),
+        joined("NOT ({0})", inner),
     ),
     max_leaves=3,
 )  # fmt: skip

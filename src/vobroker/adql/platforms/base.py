@@ -199,8 +199,8 @@ class Translator(Spherical):
                 key, kind = self.value(term.value), self.type(term.value).type
             else:
                 kind = outputs[place - 1].type.type
-                if self.orders_by == "place":
-                    key = str(place)
+                if self.orders_by == "place" or _is_constant(outputs[place - 1].value):
+                    key = str(place)  # a number by itself would be taken for a place
                 elif self.orders_by == "name" or closed:
                     key = self.identifier(names[place - 1])
                 else:
@@ -253,3 +253,8 @@ class Translator(Spherical):
             return self.within(join.condition, false_is_null=True)
         pairs = self.checked.merged[id(join)]
         return " AND ".join(f"{self.field(a)} = {self.field(b)}" for a, b in pairs) or "1 = 1"
+
+
+def _is_constant(value: tree.Value | Field) -> bool:
+    operand = value.operand if isinstance(value, tree.Signed) else value
+    return isinstance(operand, tree.Number | tree.Null)

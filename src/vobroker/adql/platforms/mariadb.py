@@ -32,7 +32,12 @@ class MariaDB(Positional):
         "CHAR": "CHAR CHARACTER SET utf8mb4",
         "TIMESTAMP": "DATETIME(6)",
     }
-    functions: ClassVar[dict[str, str]] = COMMON | {"RAND/0": "rand()"}
+    functions: ClassVar[dict[str, str]] = COMMON | {
+        "RAND/0": "rand()",
+        # Without CAST a temporary table keeps whole numbers in 17 digits.
+        "FLOOR/1": "CAST(floor({0}) AS DOUBLE)",
+        "CEILING/1": "CAST(ceil({0}) AS DOUBLE)",
+    }
     in_range = IN_RANGE
     reads_text_as_numbers = False
     orders_by = "name"
@@ -71,7 +76,7 @@ class MariaDB(Positional):
 
     def truncated(self, sql: str) -> str:
         """Cut a floating number toward zero."""
-        return f"truncate({sql}, 0)"
+        return f"CAST(truncate({sql}, 0) AS DOUBLE)"
 
     def concatenate(self, parts: Sequence[str]) -> str:
         """Write ``||``, which may mean OR here."""
