@@ -1,4 +1,4 @@
-"""Spark SQL: what differs from the common SQL; from version 3.5, in ANSI mode or not.
+"""Spark SQL: what differs from the common SQL; from version 3.5, in ANSI mode (on by itself since 4.0).
 
 NaN is above all numbers and equal to itself. Strings are compared by code point. Times are ``TIMESTAMP_NTZ``.
 Parameters are named p1, p2 ... and are given to ``SparkSession.sql`` as ``args``.
