@@ -27,7 +27,7 @@ _XTYPES = {
     "polygon": "POLYGON",
     "adql:REGION": "REGION",
 }
-_SCALARS = {row.votable: row.adql for row in TYPES.values() if not row.arraysize and not row.xtype} | {
+_SCALARS = {row.votable: row.name for row in TYPES.values() if not row.arraysize and not row.xtype} | {
     "unsignedByte": "SMALLINT"
 }
 _SYNONYMS = {"DOUBLE PRECISION": "DOUBLE", "FLOAT": "DOUBLE", "INT": "INTEGER", "CLOB": "VARCHAR"}

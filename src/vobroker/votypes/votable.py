@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+from uuid import UUID
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -120,7 +121,33 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return pa.chunked_array(
             [pa.array([None if b is None else " ".join(map(str, b)) for b in column.to_pylist()])]
         )
+    if isinstance(kind, pa.BaseExtensionType):
+        return _text(pa.chunked_array([_storage_text(column.combine_chunks())], pa.string()))
+    if _is_list(kind):
+        return pa.chunked_array([_joined(column.combine_chunks())], pa.string())
     return column.cast(pa.string())
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _storage_text(column: pa.Array) -> pa.Array:
+    """Text of values that go as bytes or text under another name: UUIDs and JSON."""
+    if isinstance(column.type, pa.UuidType):
+        shown = [None if b is None else str(UUID(bytes=b)) for b in column.storage.to_pylist()]
+        return pa.array(shown, pa.string())
+    return column.storage.cast(pa.string())
+
+
+def _joined(column: pa.Array) -> pa.Array:
+    """Elements of each array with a blank between."""
+    column = pc.cast(column, pa.list_(column.type.value_type))
+    texts = _text(pa.chunked_array([column.flatten()])).combine_chunks()
+    counts = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+    lists = pa.ListArray.from_arrays(offsets, texts, mask=column.is_null())
+    return pc.binary_join(lists, " ")
 
 
 Cells = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -143,6 +170,13 @@ def _bytes(column: pa.Array) -> Cells:
         return _counted([text.encode("ascii") for text in _text(column).fill_null("").to_pylist()], width=1)
     if pa.types.is_large_binary(kind):
         return _counted(column.fill_null(b"").to_pylist(), width=1)
+    if isinstance(kind, pa.UuidType):  # of fixed length: no count before it
+        texts = "".join(text or " " * 36 for text in _storage_text(column).to_pylist())
+        return np.frombuffer(texts.encode("ascii"), np.uint8), np.full(len(column), 36)
+    if isinstance(kind, pa.JsonType):
+        return _bytes(_storage_text(column))
+    if _is_list(kind):
+        return _array_bytes(column)
     if pa.types.is_boolean(kind):
         values = np.frombuffer(b"FT", np.uint8)[
             column.fill_null(False).to_numpy(zero_copy_only=False).astype(int)
@@ -152,6 +186,19 @@ def _bytes(column: pa.Array) -> Cells:
         values = column.fill_null(nothing).to_numpy(zero_copy_only=False)
         values = values.astype(values.dtype.newbyteorder(">"))
     return values.view(np.uint8), np.full(len(values), values.itemsize)
+
+
+def _array_bytes(column: pa.Array) -> Cells:
+    """Cells of arrays; those of variable length begin with their count."""
+    order = np.dtype(column.type.value_type.to_pandas_dtype()).newbyteorder(">")
+    if pa.types.is_fixed_size_list(column.type):
+        size = column.type.list_size
+        none = [0] * size
+        rows = [none if row is None else row for row in column.to_pylist()]
+        data = np.array(rows, order).reshape(-1)
+        return data.view(np.uint8), np.full(len(column), size * order.itemsize)
+    items = [np.array(row or [], order).tobytes() for row in column.to_pylist()]
+    return _counted(items, width=order.itemsize)
 
 
 def _counted(items: list[bytes], *, width: int) -> Cells:
