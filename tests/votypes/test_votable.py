@@ -12,11 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from astropy.io import votable as astropy_votable
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.votypes.values import VALUES, narrow, same
 
-from vobroker.votypes.arrow import schema
+from vobroker.votypes.arrow import schema, to_arrow
 from vobroker.votypes.columns import Column, Table
+from vobroker.votypes.literals import read as from_text
+from vobroker.votypes.types import EXTENDED, datatype
 from vobroker.votypes.votable import NAMESPACE, binary2, element, field, param, tabledata
 
 ALL = Table("all", tuple(Column(name.lower(), name) for name in (
@@ -152,3 +155,38 @@ def test_field_and_param_say_all_that_the_column_knows() -> None:
 )
 def test_a_param_always_has_a_value(kind: str, value: float | str, attributes: str) -> None:
     assert param(Column("x", kind), value) == f'<PARAM name="x" {attributes}/>'
+
+
+def _lists(name: str) -> st.SearchStrategy[list[Any]]:
+    return st.lists(st.none() | VALUES[name], min_size=1, max_size=4)
+
+
+@pytest.mark.parametrize("name", EXTENDED)
+@both
+@settings(max_examples=12, deadline=None)
+@given(draw=st.data())
+def test_structured_values_come_back_by_their_xtype(data: Writer, name: str, draw: st.DataObject) -> None:
+    values = draw.draw(_lists(name).filter(lambda values: plain(name, values)))
+    table = Table("one", (Column("x", name),))
+    text = document(table, data(pa.table({"x": to_arrow(name, values)})))
+    parsed = astropy_votable.parse(io.BytesIO(text), verify="exception").get_first_table()
+    kind = datatype(name)
+    assert (parsed.fields[0].datatype, parsed.fields[0].arraysize, parsed.fields[0].xtype) == (
+        kind.votable,
+        kind.arraysize,
+        kind.xtype,
+    )
+    for wanted, found in zip(values, parsed.array["x"], strict=True):
+        if wanted is None:
+            assert (
+                np.all(np.ma.getmaskarray(np.ma.asarray(found))) or not len(np.atleast_1d(found)) or not found
+            )
+        elif kind.element:
+            assert same(narrow(name, tuple(np.asarray(found).tolist())), wanted)
+        else:
+            assert same(from_text(name, str(found)), wanted)
+
+
+def plain(name: str, values: list[Any]) -> bool:
+    """Whether astropy reads the text back: it has no characters outside the basic plane, and trims."""
+    return name != "JSON" or all(v is None or all(ord(c) < 0x10000 for c in v) for v in values)

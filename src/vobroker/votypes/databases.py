@@ -28,7 +28,6 @@ _STORED: dict[str, Mapping[str, str]] = {
         "TIMESTAMP": "timestamp",
         "BLOB": "bytea",
         "UUID": "uuid",
-        "JSON": "json",
     },
     "sqlite": {
         **dict.fromkeys(("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT"), "INTEGER"),
@@ -101,8 +100,8 @@ DATABASES = tuple(_STORED)
 
 LACKS: dict[str, str] = {
     "postgresql": "the character NUL in text",
-    "sqlite": "NaN: it becomes NULL",
-    "mariadb": "NaN and infinity",
+    "sqlite": "NaN: it becomes NULL; the sign of zero",
+    "mariadb": "NaN and infinity; the sign of zero",
     "sqlserver": "NaN and infinity; denormal numbers",
     "oracle": "an empty text: it is NULL",
 }

@@ -74,7 +74,10 @@ TYPES: dict[str, DataType] = {row.name: row for row in _PLAIN}
 
 
 def _text(name: str, section: str, *, xtype: str = "", adql: str = "") -> DataType:
-    return DataType(name, "char", "*", xtype or name.lower(), "string", "VARCHAR", adql=adql, source=section)
+    # DALI 1.2 section 3 allows unicodeChar wherever it says char; Arrow's strings are Unicode.
+    return DataType(
+        name, "unicodeChar", "*", xtype or name.lower(), "string", "VARCHAR", adql=adql, source=section
+    )
 
 
 def _arrays(

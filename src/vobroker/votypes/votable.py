@@ -171,7 +171,7 @@ def _bytes(column: pa.Array) -> Cells:
     if pa.types.is_large_binary(kind):
         return _counted(column.fill_null(b"").to_pylist(), width=1)
     if isinstance(kind, pa.UuidType):  # of fixed length: no count before it
-        texts = "".join(text or " " * 36 for text in _storage_text(column).to_pylist())
+        texts = "".join(text or "\0" * 36 for text in _storage_text(column).to_pylist())
         return np.frombuffer(texts.encode("ascii"), np.uint8), np.full(len(column), 36)
     if isinstance(kind, pa.JsonType):
         return _bytes(_storage_text(column))

@@ -21,7 +21,9 @@ import pyarrow as pa
 import pymysql
 from pyspark.sql import SparkSession
 
+from vobroker.votypes.arrow import from_arrow
 from vobroker.votypes.columns import Table
+from vobroker.votypes.databases import stored, to_database
 
 Rows = list[tuple[Any, ...]]
 Load = Callable[[Table, pa.Table], None]
@@ -51,10 +53,12 @@ def sqlite_engine() -> Iterator[tuple[Load, Fetch]]:
     with sqlite3.connect(":memory:") as connection:
 
         def load(table: Table, rows: pa.Table) -> None:
-            columns = ", ".join(f'"{column.name}" {_SQLITE[column.type]}' for column in table)
+            columns = ", ".join(f'"{column.name}" {stored(column.type, "sqlite")}' for column in table)
             connection.execute(f"CREATE TABLE {table.name} ({columns})")
             marks = ", ".join("?" * len(table.columns))
-            connection.executemany(f"INSERT INTO {table.name} VALUES ({marks})", python(rows, iso=True))
+            connection.executemany(
+                f"INSERT INTO {table.name} VALUES ({marks})", values(table, rows, "sqlite")
+            )
 
         yield load, lambda sql, parameters: connection.execute(sql, parameters).fetchall()
 
@@ -73,10 +77,12 @@ def postgresql_engine(*extensions: str) -> Iterator[tuple[Load, Fetch]]:
                     connection.execute(f"CREATE EXTENSION {extension}")
 
                 def load(table: Table, rows: pa.Table) -> None:
-                    columns = ", ".join(f'"{column.name}" {_POSTGRESQL[column.type]}' for column in table)
+                    columns = ", ".join(
+                        f'"{column.name}" {stored(column.type, "postgresql")}' for column in table
+                    )
                     connection.execute(f"CREATE TABLE {table.name} ({columns})")
                     with connection.cursor().copy(f"COPY {table.name} FROM STDIN") as copy:
-                        for row in python(rows):
+                        for row in values(table, rows, "postgresql"):
                             copy.write_row(row)
                     if "ra" in table and "q3c" in extensions:
                         connection.execute(f"CREATE INDEX ON {table.name} (q3c_ang2ipix(ra, dec))")
@@ -106,10 +112,15 @@ def mariadb_engine() -> Iterator[tuple[Load, Fetch]]:
         try:
 
             def load(table: Table, rows: pa.Table) -> None:
-                columns = ", ".join(f"`{column.name}` {_MARIADB[column.type]}" for column in table)
+                columns = ", ".join(
+                    f"`{column.name}` {_MARIADB.get(column.type) or stored(column.type, 'mariadb')}"
+                    for column in table
+                )
                 cursor.execute(f"CREATE TABLE {table.name} ({columns})")
                 marks = ", ".join(["%s"] * len(table.columns))
-                cursor.executemany(f"INSERT INTO {table.name} VALUES ({marks})", python(rows, finite=True))
+                cursor.executemany(
+                    f"INSERT INTO {table.name} VALUES ({marks})", values(table, rows, "mariadb")
+                )
 
             def fetch(sql: str, parameters: list[Any]) -> Rows:
                 cursor.execute("PREPARE query FROM %s", (sql,))
@@ -145,8 +156,8 @@ def spark_engine() -> Iterator[tuple[Load, Fetch]]:
 
             def load(table: Table, rows: pa.Table) -> None:
                 columns = [
-                    field.cast(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
-                    for field in rows.columns
+                    spark_column(column.type, cells.combine_chunks())
+                    for column, cells in zip(table, rows.columns, strict=True)
                 ]
                 frame = session.createDataFrame(pa.table(columns, names=rows.schema.names))
                 frame.cache().createOrReplaceTempView(table.name)
@@ -160,44 +171,30 @@ def spark_engine() -> Iterator[tuple[Load, Fetch]]:
             session.stop()
 
 
-def python(rows: pa.Table, *, iso: bool = False, finite: bool = False) -> list[tuple[Any, ...]]:
-    """Rows for a driver: times as text, NaN and infinity as NULL where the engine has no such values."""
+def spark_column(type_name: str, cells: pa.Array) -> pa.Array:
+    """A column as Spark reads it from Arrow: arrays without a size, and what it has no type for as text."""
+    if stored(type_name, "spark") == "STRING" and not pa.types.is_string(cells.type):
+        return pa.array(
+            [to_database(type_name, "spark", v) for v in from_arrow(type_name, cells)], pa.string()
+        )
+    if pa.types.is_fixed_size_list(cells.type):
+        return cells.cast(pa.list_(cells.type.value_type))
+    return cells.cast(pa.timestamp("us")) if pa.types.is_timestamp(cells.type) else cells
+
+
+def values(table: Table, rows: pa.Table, engine: str) -> list[tuple[Any, ...]]:
+    """Rows for a driver; NaN and infinity are NULL where the engine has no such values."""
     columns = []
-    for column in rows.columns:
-        values = column.to_pylist()
-        if pa.types.is_floating(column.type):
-            values = [None if v is None or not math.isfinite(v) else v for v in values] if finite else values
-        if pa.types.is_timestamp(column.type):
-            values = [v and (v.isoformat(timespec="microseconds") if iso else v) for v in values]
-        columns.append(values)
+    for column, cells in zip(table, rows.columns, strict=True):
+        found = [to_database(column.type, engine, v) for v in from_arrow(column.type, cells.combine_chunks())]
+        if engine == "mariadb" and pa.types.is_floating(cells.type):
+            found = [None if v is None or not math.isfinite(v) else v for v in found]
+        columns.append(found)
     return list(zip(*columns, strict=True))
 
 
-_SQLITE = {
-    **dict.fromkeys(("SMALLINT", "INTEGER", "BIGINT", "BOOLEAN"), "INTEGER"),
-    **dict.fromkeys(("REAL", "DOUBLE"), "REAL"),
-    **dict.fromkeys(("VARCHAR", "TIMESTAMP"), "TEXT"),
-}
-_POSTGRESQL = {
-    "SMALLINT": "smallint",
-    "INTEGER": "integer",
-    "BIGINT": "bigint",
-    "BOOLEAN": "boolean",
-    "REAL": "real",
-    "DOUBLE": "double precision",
-    "VARCHAR": "text",
-    "TIMESTAMP": "timestamp",
-}
-_MARIADB = {
-    "SMALLINT": "SMALLINT",
-    "INTEGER": "INT",
-    "BIGINT": "BIGINT",
-    "BOOLEAN": "BOOLEAN",
-    "REAL": "FLOAT",
-    "DOUBLE": "DOUBLE",
-    "VARCHAR": "VARCHAR(200)",
-    "TIMESTAMP": "DATETIME(6)",
-}
+# Columns as data centres have them, rather than as we would make them.
+_MARIADB = {"REAL": "FLOAT"}
 
 ENGINES: dict[str, Engine] = {
     "duckdb": duckdb_engine,
