@@ -4,7 +4,7 @@ VENV ?= .venv
 export VENV
 RUN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench conformance grammar platforms docs clean
+.PHONY: help demo test lint format bench conformance grammar platforms types docs clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ platforms: ## Run every translation on every engine; write the matrix into docs/
 	@scripts/venv.sh test,lint,docs
 	@scripts/servers.sh start
 	VOBROKER_WRITE_PAGES=1 $(RUN)/python -m pytest -q tests/adql/platforms
+
+types: ## Write the tables of docs/types.md from the type table
+	@scripts/venv.sh test,lint,docs
+	$(RUN)/python -m scripts.types
 
 docs: ## Build the documentation into site/
 	@scripts/venv.sh test,lint,docs
