@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -98,11 +99,13 @@ class SchemaSource:
     """Finds schemas by Confluent id and remembers them, those that were not found too.
 
     What was not found, and a registry that is down, are asked for again after :meth:`look_again`, which
-    each batch begins with; schemas found before stay known.
+    each batch begins with; schemas found before stay known, and with a ``cache`` they outlive the process, so
+    that it can start while the registry is down: the schema of an id never changes.
     """
 
     folders: tuple[Path, ...] = ()
     registry: str | None = None
+    cache: Path | None = None
     _known: dict[int, PacketSchema] = field(default_factory=dict)
     _unknown: dict[int, str] = field(default_factory=dict)
     _silent: str = ""
@@ -111,6 +114,11 @@ class SchemaSource:
         """Forget what was not found, and that the registry did not answer."""
         self._unknown.clear()
         self._silent = ""
+
+    @property
+    def silent(self) -> str:
+        """Why the registry does not answer; empty when it does, or was not asked."""
+        return self._silent
 
     def by_id(self, schema_id: int) -> PacketSchema:
         """Give the schema for the id in a Confluent message.
@@ -136,8 +144,10 @@ class SchemaSource:
         looked: list[str] = []
         if self.registry is not None:
             try:
+                if (kept := self._kept(schema_id)) is not None:
+                    return kept
                 if not self._silent:
-                    return read_schema(_fetch(self.registry, schema_id))
+                    return self._keep(schema_id, _fetch(self.registry, schema_id))
                 looked.append(f"the registry ({self._silent})")
             except SchemaError:
                 raise
@@ -156,8 +166,35 @@ class SchemaSource:
         places = " and ".join(looked) or "nowhere: no folder, registry or lsst-alert-packet is there"
         raise UnknownSchemaError(f"no schema with id {schema_id} (LSST {major}.{minor}); looked in {places}")
 
+    def _file(self, schema_id: int) -> Path | None:
+        if self.cache is None or self.registry is None:
+            return None
+        place = hashlib.sha256(self.registry.rstrip("/").encode()).hexdigest()[:12]
+        return self.cache / place / f"{schema_id}.avsc"
 
-def default_schemas(folder: Path | None = None, registry: str | None = None) -> SchemaSource:
+    def _kept(self, schema_id: int) -> PacketSchema | None:
+        """Give a schema that the registry gave an earlier process."""
+        file = self._file(schema_id)
+        try:
+            return read_schema(file.read_bytes()) if file and file.exists() else None
+        except (OSError, SchemaError):  # damaged: the registry is asked again
+            return None
+
+    def _keep(self, schema_id: int, text: str) -> PacketSchema:
+        schema = read_schema(text)
+        if file := self._file(schema_id):
+            # A cache that cannot be written to only costs the next process a question.
+            with suppress(OSError):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                draft = file.with_suffix(f".{os.getpid()}")
+                draft.write_text(text, encoding="utf-8")
+                draft.replace(file)
+        return schema
+
+
+def default_schemas(
+    folder: Path | None = None, registry: str | None = None, cache: Path | None = None
+) -> SchemaSource:
     """Give the usual places: a registry, a folder, and the ``lsst-alert-packet`` distribution.
 
     Parameters
@@ -166,6 +203,8 @@ def default_schemas(folder: Path | None = None, registry: str | None = None) -> 
         Holds files such as ``lsst.v10_0.alert.avsc`` with the records they name beside them.
     registry
         Address of a Confluent-compatible registry, ``http://`` or ``https://``.
+    cache
+        Folder that keeps what the registry gave.
 
     Raises
     ------
@@ -177,7 +216,7 @@ def default_schemas(folder: Path | None = None, registry: str | None = None) -> 
     folders = [] if folder is None else [folder]
     with suppress(PackageNotFoundError):
         folders.append(Path(str(distribution("lsst-alert-packet").locate_file("lsst/alert/packet/schema"))))
-    return SchemaSource(tuple(folders), registry)
+    return SchemaSource(tuple(folders), registry, cache)
 
 
 @cache

@@ -3,6 +3,7 @@
 from vobroker.archive.archive import AUTHORITY, Archive, open_archive
 from vobroker.archive.errors import ArchiveError, QueryStopped
 from vobroker.archive.transaction import FilterMatch, Transaction
+from vobroker.archive.turns import Turns
 
 __all__ = [
     "AUTHORITY",
@@ -11,5 +12,6 @@ __all__ = [
     "FilterMatch",
     "QueryStopped",
     "Transaction",
+    "Turns",
     "open_archive",
 ]

@@ -223,6 +223,11 @@ class Archive:
         )
         return int(row["position"]) if row else 0
 
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Give the next packet to read of every (source, partition) that was read from."""
+        rows = self._rows("SELECT source, partition, position FROM source_position")
+        return {(row["source"], row["partition"]): int(row["position"]) for row in rows}
+
     def alert(self, survey: str, alert_id: int) -> Row | None:
         """Give the common columns of an alert, None when it is not there."""
         return self._row("SELECT * FROM alert WHERE survey = ? AND alert_id = ?", survey, alert_id)

@@ -8,6 +8,7 @@ import typer
 
 GROUPS = (
     "ingest",
+    "run",
     "ledger",
     "query",
     "filter",

@@ -45,7 +45,7 @@ def ingest(
     from vobroker.pipeline.river import run
     from vobroker.sources import files
 
-    chosen = [] if no_filters else _filters(filters)
+    chosen = [] if no_filters else chosen_filters(filters)
     try:
         source = default_schemas(folder=schemas, registry=registry)
     except ValueError as error:
@@ -71,10 +71,11 @@ def ingest(
             )
     except ArchiveError as error:
         fail(str(error))
-    _report(counts, archive)
+    report(counts, archive)
 
 
-def _filters(path: Path | None) -> list[Filter]:
+def chosen_filters(path: Path | None) -> list[Filter]:
+    """Read filters, the starter ones without a path; leave with an error if they are none."""
     from vobroker.adql import AdqlError
     from vobroker.filters import load_filters, starter_filters
 
@@ -84,7 +85,8 @@ def _filters(path: Path | None) -> list[Filter]:
         fail(str(error), 2)
 
 
-def _report(counts: Counts, archive: Path) -> None:
+def report(counts: Counts, archive: Path) -> None:
+    """Say what became of the alerts."""
     out.print(
         f"{counts.received} received = {counts.archived} archived + {counts.duplicate} duplicates "
         f"+ {counts.dead} dead letters",

@@ -8,12 +8,16 @@ commit from what it holds, so they too appear exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 import vobroker.filters as filtering
 from vobroker.alerts.decode import Decoded, decode
@@ -89,7 +93,7 @@ def run(
     counts = Counts()
     decoded = ((raw, decode(raw, schemas, whole=True)) for raw in source)
     for raw, alerts in _one_ahead(decoded):
-        _commit(raw, alerts, archive, filters, counts)
+        commit(raw, alerts, archive, filters, counts)
         if voevents is not None:
             counts.events += publish_folder(archive, voevents)
         if after_batch is not None:
@@ -99,10 +103,22 @@ def run(
     return counts
 
 
-def _commit(
+def commit(
     raw: RawBatch, decoded: Decoded, archive: Archive, filters: Sequence[Filter], counts: Counts
 ) -> None:
-    damaged = [*raw.dead, *decoded.dead]
+    """Carry one decoded batch into the archive and through the filters, in one transaction.
+
+    What the archive has read already of a source that keeps its position (another worker was faster, or the
+    batch was in hand when a partition was taken away) is passed over: it was received then.
+
+    Raises
+    ------
+    vobroker.archive.ArchiveError
+        If the archive cannot be written; it is then as before, and so are the counts.
+    """
+    read = archive.positions() if raw.progress else {}
+    decoded = _unread(decoded, raw, read)
+    damaged = decoded.dead
     received = sum(len(batch) for batch in decoded.batches) + len(damaged)
     archived = 0
     passed: dict[str, int] = {}
@@ -118,7 +134,7 @@ def _commit(
                 if result.error:
                     counts.failed[result.filter.name] = result.error
         transaction.add_dead_letters(damaged)
-        transaction.set_positions(raw.progress)
+        transaction.set_positions({p: max(end, read.get(p, end)) for p, end in raw.progress.items()})
     counts.received += received
     counts.archived += archived
     # What is neither new nor newly dead was there already, as an alert or as a dead letter.
@@ -126,6 +142,28 @@ def _commit(
     counts.duplicate += received - archived - transaction.filed
     for name, number in passed.items():
         counts.passed[name] = counts.passed.get(name, 0) + number
+
+
+def _unread(decoded: Decoded, raw: RawBatch, read: Mapping[tuple[str, int], int]) -> Decoded:
+    """Give what lies beyond the positions that were read, of the sources that keep one."""
+    ends = {place: read[place] for place in raw.progress if place in read}
+    dead = [
+        letter
+        for letter in (*raw.dead, *decoded.dead)
+        if letter.origin.position >= ends.get((letter.origin.source, letter.origin.partition), 0)
+    ]
+    batches = []
+    for batch in decoded.batches:
+        again = np.zeros(len(batch), bool)
+        for (source, partition), end in ends.items():
+            here = pc.and_(
+                pc.equal(batch.origin["source"], source), pc.equal(batch.origin["partition"], partition)
+            )
+            again |= np.asarray(pc.and_(here, pc.less(batch.origin["position"], end)))
+        if again.all():
+            continue
+        batches.append(batch.take(pa.array(np.flatnonzero(~again))) if again.any() else batch)
+    return Decoded(batches, dead)
 
 
 def _one_ahead(items: Iterable[T]) -> Iterator[T]:

@@ -1,0 +1,202 @@
+"""vobroker run: from Kafka into the archive, as one worker or several."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out
+from vobroker.cli.ingest import chosen_filters, report
+
+if TYPE_CHECKING:
+    from vobroker.kafka.settings import Connection
+    from vobroker.pipeline.river import Counts
+
+_SURVIVAL = 10.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help="Read alerts from Kafka topics into the archive, run the filters, publish the events.")(
+        run
+    )
+
+
+def run(
+    brokers: Annotated[
+        str, typer.Option("--brokers", "-b", envvar="VOBROKER_KAFKA", help="host:port, with commas between.")
+    ],
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
+    survey: Annotated[
+        str, typer.Option(help="Preset: rubin, ztf, or generic. Gives topics and security unless you do.")
+    ] = "generic",
+    topic: Annotated[
+        list[str] | None,
+        typer.Option("--topic", "-t", help="Topic; a regular expression when it begins with ^. Repeatable."),
+    ] = None,
+    group: Annotated[
+        str,
+        typer.Option(envvar="VOBROKER_KAFKA_GROUP", help="Consumer group; its members share the partitions."),
+    ] = "vobroker",
+    start: Annotated[
+        str,
+        typer.Option(
+            help="Where to begin in what was never read: earliest, latest, a time (UTC), a cursor's file."
+        ),
+    ] = "earliest",
+    until_end: Annotated[
+        bool, typer.Option("--until-end", help="End when all that is there was read.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes; they share partitions and archive.")
+    ] = 1,
+    filters: Annotated[
+        Path | None,
+        typer.Option(help="Folder of .adql filters, or one file; the starter filters when not given."),
+    ] = None,
+    no_filters: Annotated[bool, typer.Option("--no-filters", help="Archive only.")] = False,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            envvar="VOBROKER_KAFKA_USER",
+            help="User for SASL; the password is in VOBROKER_KAFKA_PASSWORD, or in the file that "
+            "VOBROKER_KAFKA_PASSWORD_FILE names.",
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Property of librdkafka, name=value. Repeatable.")
+    ] = None,
+    schemas: Annotated[
+        Path | None, typer.Option(help="Folder of Avro schemas for packets that do not carry theirs.")
+    ] = None,
+    registry: Annotated[
+        str | None, typer.Option(help="URL of a Confluent schema registry.", envvar="VOBROKER_REGISTRY")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Most packets in one batch, and so in one commit.", min=1)] = 512,
+) -> None:
+    """Run a worker, or several under one parent."""
+    if workers > 1:
+        raise typer.Exit(_parent(workers))
+    try:
+        from vobroker.kafka.presets import PRESETS
+        from vobroker.kafka.problems import KafkaProblem
+        from vobroker.kafka.settings import SettingsError, connection
+        from vobroker.pipeline import worker
+        from vobroker.sources import kafka
+    except ImportError:
+        fail("Kafka needs one more package: pip install 'vobroker[kafka]'", 2)
+    from vobroker.alerts.schemas import default_schemas
+    from vobroker.archive import Turns
+
+    if survey not in PRESETS:
+        fail(f"no preset '{survey}'; there are: {', '.join(PRESETS)}", 2)
+    topics = tuple(topic or PRESETS[survey].topics)
+    if not topics:
+        fail("name a topic with --topic, or a survey with --survey", 2)
+    try:
+        there: Connection = connection(
+            brokers, security=PRESETS[survey].security, user=user, properties=set_ or ()
+        )
+        begin = kafka.start(start)
+        places = default_schemas(folder=schemas, registry=registry, cache=archive / "schemas")
+    except (SettingsError, ValueError) as error:
+        fail(str(error), 2)
+
+    turns = Turns(archive)
+
+    def positions() -> dict[tuple[str, int], int]:
+        with turns.take() as store:
+            return store.positions()
+
+    def remember(progress: dict[tuple[str, int], int]) -> None:
+        with turns.take() as store, store.transaction() as transaction:
+            transaction.set_positions(progress)
+
+    stop = Event()
+    source = kafka.KafkaSource(
+        there, topics, group, positions, remember, begin, stop, _warn, until_end=until_end, batch=batch
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with err.status("waiting for alerts", spinner="dots") as status:
+
+        def show(counts: Counts) -> None:
+            status.update(
+                f"{counts.received} received, {counts.archived} archived, {counts.duplicate} known, "
+                f"{counts.dead} dead letters"
+            )
+
+        try:
+            counts = worker.run(
+                source,
+                turns,
+                schemas=places,
+                filters=[] if no_filters else chosen_filters(filters),
+                voevents=archive / "voevents",
+                after_batch=show,
+            )
+        except KafkaProblem as problem:
+            fail(str(problem))
+    report(counts, archive)
+
+
+def _warn(sentence: str) -> None:
+    err.print(f"[yellow]warning:[/] {sentence}", highlight=False, soft_wrap=True)
+
+
+def _parent(workers: int) -> int:
+    """Run the same command as several processes; one that dies is started again."""
+    arguments = _single(sys.argv[1:])
+    command = [sys.executable, "-m", "vobroker", *arguments]
+    ended = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    running: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+    waiting = dict.fromkeys(range(workers), 0.0)
+    delays = dict.fromkeys(range(workers), 1.0)
+    status = 0
+    while (running or waiting) and not ended.wait(0.1):
+        for worker, due in list(waiting.items()):
+            if time.monotonic() >= due:
+                del waiting[worker]
+                # In a group of its own: an interrupt from the keyboard reaches it through us, once.
+                child = subprocess.Popen(command, start_new_session=True)  # noqa: S603
+                running[worker] = child, time.monotonic()
+        for worker, (child, began) in list(running.items()):
+            code = child.poll()
+            if code is None:
+                continue
+            del running[worker]
+            if code >= 0:  # it ended by itself, and has said why if it was not well
+                status = max(status, code)
+                continue
+            delays[worker] = 1.0 if time.monotonic() - began > _SURVIVAL else min(2 * delays[worker], 60.0)
+            _warn(f"worker {child.pid} was ended by signal {-code}; another starts in {delays[worker]:g} s")
+            waiting[worker] = time.monotonic() + delays[worker]
+    for child, _ in running.values():
+        child.terminate()
+    for child, _ in running.values():
+        status = max(status, child.wait())
+    out.print(f"{workers} workers ended", highlight=False)
+    return status
+
+
+def _single(arguments: list[str]) -> list[str]:
+    """Give the arguments without the number of workers."""
+    kept: list[str] = []
+    skip = False
+    for argument in arguments:
+        if skip:
+            skip = False
+        elif argument == "--workers":
+            skip = True
+        elif not argument.startswith("--workers="):
+            kept.append(argument)
+    return kept

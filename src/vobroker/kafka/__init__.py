@@ -1,0 +1,1 @@
+"""How Kafka is reached: connections, presets of surveys, what its errors mean. Imports nothing of ours."""

@@ -1,0 +1,160 @@
+"""A worker: one river from Kafka into an archive that several workers share.
+
+Fetching and decoding run ahead in a thread of their own; the archive is taken in turns. What can pass (an
+archive in use, a disk that is full, a registry that is down) is waited for, and nothing is acknowledged
+before it is committed. Killed anywhere, a worker or its successor goes on from the archive's positions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from pathlib import Path
+
+from vobroker.alerts.decode import Decoded, decode
+from vobroker.alerts.packets import RawBatch
+from vobroker.alerts.schemas import SchemaSource
+from vobroker.archive import Archive, ArchiveError, Turns
+from vobroker.filters import Filter
+from vobroker.pipeline.river import Counts, commit
+from vobroker.publish.folder import publish_folder
+from vobroker.sources.kafka import KafkaSource
+
+REGISTRY_PATIENCE = 60.0
+"""Seconds that a batch waits for a registry that is down; its unknown packets are dead letters then."""
+
+_LONGEST_DELAY = 30.0
+
+Outlet = Callable[[Archive], int]
+"""Publishes what the archive has not published yet, and gives the number of events; safe to be killed."""
+
+
+def run(
+    source: KafkaSource,
+    turns: Turns,
+    *,
+    schemas: SchemaSource,
+    filters: Sequence[Filter] = (),
+    voevents: Path | None = None,
+    outlets: Sequence[Outlet] = (),
+    after_batch: Callable[[Counts], None] | None = None,
+    patience: float = REGISTRY_PATIENCE,
+) -> Counts:
+    """Carry what arrives into the archive until the source ends or is stopped.
+
+    Parameters
+    ----------
+    source
+        Member of a consumer group; its ``stop`` ends the worker, its ``say`` is told what goes wrong.
+    turns
+        Of this process at the archive.
+    schemas
+        Where schemas that packets do not carry are found.
+    filters
+        Run on the alerts that are new to the archive.
+    voevents
+        Folder for the VOEvents of passed alerts.
+    outlets
+        Further places that passed alerts are published to.
+    after_batch
+        Called after each commit with the counts so far.
+    patience
+        Seconds that a batch waits for a registry that is down.
+
+    Raises
+    ------
+    KafkaProblem
+        If trying again cannot help.
+    """
+    counts = Counts()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch") as pool:
+        batches = _decoded(source, schemas, patience)
+        pending = pool.submit(next, batches, None)
+        try:
+            while (item := _await(pending, turns)) is not None:
+                pending = pool.submit(next, batches, None)
+                raw, decoded = item
+                if not _commit(raw, decoded, source, turns, filters, counts):
+                    break
+                source.acknowledge(raw.progress)
+                _publish(turns, voevents, outlets, source, counts)
+                if after_batch is not None:
+                    after_batch(counts)
+        finally:
+            source.stop.set()
+            pool.submit(batches.close)  # by the thread that may still be inside it
+            turns.close()
+    return counts
+
+
+def _decoded(
+    source: KafkaSource, schemas: SchemaSource, patience: float
+) -> Generator[tuple[RawBatch, Decoded], None, None]:
+    for raw in source:
+        until, delay, said = time.monotonic() + patience, 0.5, False
+        decoded = decode(raw, schemas, whole=True)
+        while _unknown(decoded, schemas) and time.monotonic() < until and not source.stop.is_set():
+            if not said:
+                source.say(f"the schema registry does not answer ({schemas.silent}); trying again")
+                said = True
+            source.stop.wait(min(delay, max(until - time.monotonic(), 0)))
+            delay = min(2 * delay, _LONGEST_DELAY)
+            decoded = decode(raw, schemas, whole=True)
+        yield raw, decoded
+
+
+def _unknown(decoded: Decoded, schemas: SchemaSource) -> bool:
+    """Whether some packets are of a schema that only the silent registry may know."""
+    return bool(schemas.silent) and any(letter.reason == "unknown-schema-id" for letter in decoded.dead)
+
+
+def _await(pending: Future[tuple[RawBatch, Decoded] | None], turns: Turns) -> tuple[RawBatch, Decoded] | None:
+    """Wait for the next batch; the archive is free for others meanwhile."""
+    while True:
+        try:
+            return pending.result(timeout=0.1)
+        except NotYet:
+            turns.rest()
+
+
+def _commit(
+    raw: RawBatch,
+    decoded: Decoded,
+    source: KafkaSource,
+    turns: Turns,
+    filters: Sequence[Filter],
+    counts: Counts,
+) -> bool:
+    """Commit a batch however often it takes; False when the worker was stopped before it succeeded."""
+    delay, said = 0.5, ""
+    while True:
+        try:
+            with turns.take() as archive:
+                commit(raw, decoded, archive, filters, counts)
+        except ArchiveError as error:
+            if str(error) != said:
+                source.say(f"{error}; trying again")
+                said = str(error)
+            if source.stop.wait(delay):
+                return False
+            delay = min(2 * delay, _LONGEST_DELAY)
+        else:
+            return True
+
+
+def _publish(
+    turns: Turns, voevents: Path | None, outlets: Sequence[Outlet], source: KafkaSource, counts: Counts
+) -> None:
+    """Publish what passed; what fails is published with the next batch, since the archive remembers."""
+    if voevents is None and not outlets:
+        return
+    try:
+        with turns.take() as archive:
+            if voevents is not None:
+                counts.events += publish_folder(archive, voevents)
+            for outlet in outlets:
+                counts.events += outlet(archive)
+    except (ArchiveError, OSError) as error:
+        source.say(f"publishing: {error}; trying again with the next batch")
