@@ -45,13 +45,15 @@ _CUT_COST = 4096  # of a packet cut out, beside its bytes: objects, and a walk t
 class RawBatch:
     """What a source yields: packets as they arrived, and what could not even be read.
 
-    ``progress`` maps (source, partition) to the next position and is committed with the rows.
+    ``progress`` maps (source, partition) to the next position and is committed with the rows. In a ``shared``
+    source several may read the same: what the archive has read already is then passed over.
     """
 
     data: list[bytes] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     progress: dict[tuple[str, int], int] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
+    shared: bool = False
 
 
 @dataclass(slots=True)

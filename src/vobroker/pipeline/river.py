@@ -108,15 +108,15 @@ def commit(
 ) -> None:
     """Carry one decoded batch into the archive and through the filters, in one transaction.
 
-    What the archive has read already of a source that keeps its position (another worker was faster, or the
-    batch was in hand when a partition was taken away) is passed over: it was received then.
+    What the archive has read already of a shared source (another worker was faster, or the batch was in hand
+    when a partition was taken away) is passed over: it was received then.
 
     Raises
     ------
     vobroker.archive.ArchiveError
         If the archive cannot be written; it is then as before, and so are the counts.
     """
-    read = archive.positions() if raw.progress else {}
+    read = archive.positions() if raw.shared else {}
     decoded = _unread(decoded, raw, read)
     damaged = decoded.dead
     received = sum(len(batch) for batch in decoded.batches) + len(damaged)

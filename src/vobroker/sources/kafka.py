@@ -324,7 +324,7 @@ class KafkaSource:
 
     def _gather(self, consumer: Consumer) -> RawBatch:
         """Collect a batch: until it is full, or the first packet has waited long enough."""
-        raw = RawBatch()
+        raw = RawBatch(shared=True)
         size, until = 0, None
         while len(raw.origins) + len(raw.dead) < self.batch and size < BATCH_BYTES:
             left = 0.5 if until is None else until - time.monotonic()
