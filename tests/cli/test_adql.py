@@ -67,12 +67,16 @@ def test_check_as_json_tells_place_and_columns(tables: Path) -> None:
     assert done.exit_code == 2
 
 
-def test_format_is_canonical_and_stays_so() -> None:
-    done = run("format", text="select  ra,dec from T where ra<>3")
+def test_format_writes_lines_and_keeps_comments() -> None:
+    done = run("format", text="select  ra,dec from T -- all of it\nwhere ra!=3")
     again = run("format", text=done.stdout)
     assert done.exit_code == 0
-    assert done.stdout == again.stdout
-    assert "SELECT ra, dec" in done.stdout
+    assert done.stdout == again.stdout == "SELECT ra, dec\nFROM T -- all of it\nWHERE ra <> 3\n"
+
+
+def test_format_writes_the_canonical_form_on_request() -> None:
+    done = run("format", "--one-line", text="select  ra,dec from T -- all of it\nwhere ra!=3")
+    assert done.stdout == "SELECT ra, dec FROM T WHERE ra <> 3\n"
 
 
 def test_format_writes_files_and_checks_them(tmp_path: Path) -> None:
@@ -81,7 +85,7 @@ def test_format_writes_files_and_checks_them(tmp_path: Path) -> None:
     assert run("format", "--check", file).exit_code == 1
     assert file.read_text() == "select a from b"
     assert run("format", "--write", file).exit_code == 0
-    assert file.read_text() == "SELECT a FROM b\n"
+    assert file.read_text() == "SELECT a\nFROM b\n"
     assert run("format", "--check", file).exit_code == 0
 
 

@@ -19,10 +19,11 @@ ID = "1642404680815015001"
 def vobroker(*words: object) -> Result:
     import typer
 
-    from vobroker.cli import alert, ledger
+    from vobroker.cli import alert, deadletter, ledger
 
     app = typer.Typer()
     ledger.register(app)
+    deadletter.register(app)
     alert.register(app)
     return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "160"})
 

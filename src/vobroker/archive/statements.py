@@ -59,6 +59,14 @@ ADD_DEAD_LETTERS = f"""
     FROM ({_KNOWN_LETTER}) WHERE NOT known
 """
 
+UNCOUNT_DEAD_LETTERS = f"""
+    INSERT INTO ledger_entry
+    SELECT {_LEDGER_SOURCE}, partition, survey, NULL, NULL, -count(*), 0, 0, -count(*)
+    FROM dead_letter WHERE list_contains(?, id) GROUP BY ALL
+"""
+
+RELEASE_DEAD_LETTERS = "DELETE FROM dead_letter WHERE list_contains(?, id)"
+
 ADD_PAYLOADS = f"INSERT INTO payload SELECT {_names(PAYLOAD)} FROM stored"
 
 ADD_ALERTS = f"INSERT INTO alert SELECT {_names(ALERT)} FROM alerts"

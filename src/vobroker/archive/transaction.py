@@ -162,6 +162,13 @@ class Transaction:
         others = [letter for letter in letters if letter.reason != "conflict"]
         self._file(others, [None] * len(others), [None] * len(others))
 
+    def release(self, letters: Sequence[int]) -> None:
+        """Take dead letters that could be used after all out of the archive, and out of its account."""
+        if not letters:
+            return
+        self._do(statements.UNCOUNT_DEAD_LETTERS, [list(letters)])
+        self._do(statements.RELEASE_DEAD_LETTERS, [list(letters)])
+
     def set_positions(self, progress: Mapping[tuple[str, int], int]) -> None:
         """Note how far each source and partition has been read."""
         if not progress:

@@ -10,6 +10,7 @@ GROUPS = (
     "ingest",
     "run",
     "ledger",
+    "deadletter",
     "query",
     "filter",
     "lightcurve",

@@ -1,9 +1,8 @@
-"""``vobroker ledger`` and ``vobroker deadletter``: what became of every alert."""
+"""``vobroker ledger``: what became of every alert."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,34 +15,43 @@ if TYPE_CHECKING:
 
 COUNTS = ("received", "archived", "duplicate", "dead")
 
-_BY_NIGHT = """
-    SELECT night, survey, source, CAST(sum(received) AS BIGINT) AS received,
+_SUMS = """
+    SELECT night, survey, {}, CAST(sum(received) AS BIGINT) AS received,
            CAST(sum(archived) AS BIGINT) AS archived, CAST(sum(duplicate) AS BIGINT) AS duplicate,
            CAST(sum(dead) AS BIGINT) AS dead
-    FROM ledger GROUP BY ALL ORDER BY night NULLS LAST, survey NULLS LAST, source
+    FROM ledger GROUP BY ALL HAVING sum(received) <> 0 ORDER BY night NULLS LAST, survey NULLS LAST, source
 """
+_BY_NIGHT = _SUMS.format("source")
+_BY_PARTITION = _SUMS.format("source || '[' || partition || ']' AS source")
 _BY_REASON = "SELECT reason, count(*) AS number FROM dead_letter GROUP BY ALL ORDER BY number DESC, reason"
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-NumberArgument = Annotated[int, typer.Argument(help="Number of the dead letter.", metavar="ID")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command(help="Say what became of every alert: archived, duplicate or dead letter.")(ledger)
-    letters = typer.Typer(help="Inputs that could not be used.", no_args_is_help=True)
-    letters.command("list", help="List the last dead letters.")(list_letters)
-    letters.command("show", help="Show a dead letter, with the beginning of its bytes.")(show)
-    letters.command("save", help="Write the bytes of a dead letter to a file.")(save)
-    app.add_typer(letters, name="deadletter")
 
 
-def ledger(archive: ArchiveOption = DEFAULT_ARCHIVE, as_json: JsonOption = False) -> None:
+def ledger(
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
+    partitions: Annotated[bool, typer.Option("--partitions", help="A line for each partition.")] = False,
+    positions: Annotated[
+        bool,
+        typer.Option(
+            "--positions", help="Only how far each source was read; as JSON it is a cursor for run."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Print the ledger by night, survey and source; fail where the identity does not hold."""
     from vobroker.archive.balance import faults
 
-    with _open(archive) as store:
-        lines: list[dict[str, Any]] = store.query(_BY_NIGHT).to_pylist()
+    if positions:
+        _positions(archive, as_json)
+        return
+    with opened(archive) as store:
+        lines: list[dict[str, Any]] = store.query(_BY_PARTITION if partitions else _BY_NIGHT).to_pylist()
         reasons: list[dict[str, Any]] = store.query(_BY_REASON).to_pylist()
         wrong = faults(store)
     totals = {name: sum(line[name] for line in lines) for name in COUNTS}
@@ -59,76 +67,28 @@ def ledger(archive: ArchiveOption = DEFAULT_ARCHIVE, as_json: JsonOption = False
         fail("the ledger does not balance:\n" + "\n".join(wrong))
 
 
-def list_letters(
-    archive: ArchiveOption = DEFAULT_ARCHIVE,
-    limit: Annotated[int, typer.Option(help="Most dead letters to list.", min=1)] = 20,
-    as_json: JsonOption = False,
-) -> None:
-    """List the last dead letters, the last first."""
-    from vobroker.alerts.columns import DEAD_LETTER
-    from vobroker.archive.rows import jsonable
-
-    with _open(archive) as store:
-        letters = store.dead_letters(limit)
-    if as_json:
-        print(json.dumps([jsonable(letter, DEAD_LETTER) for letter in letters], indent=2))
-        return
-    for letter in letters:
-        out.print(f"[bold]{letter['id']}[/] {letter['reason']} ({letter['size']} bytes)", highlight=False)
-        out.print(f"    {letter['message']}", highlight=False, markup=False)
-    if not letters:
-        out.print("no dead letters")
-
-
-def show(
-    number: NumberArgument, archive: ArchiveOption = DEFAULT_ARCHIVE, as_json: JsonOption = False
-) -> None:
-    """Show one dead letter."""
-    from vobroker.alerts.columns import DEAD_LETTER
-    from vobroker.archive.rows import jsonable
-
-    letter = _letter(archive, number)
-    shown = jsonable(letter | {"data": letter["data"][:64]}, DEAD_LETTER)
-    if as_json:
-        print(json.dumps(shown, indent=2))
-        return
-    for name, value in shown.items():
-        if value is not None:
-            out.print(f"{name:>10}  {value}", highlight=False, markup=False, soft_wrap=True)
-
-
-def save(
-    number: NumberArgument,
-    file: Annotated[Path, typer.Argument(help="File to write; - is standard output.")],
-    archive: ArchiveOption = DEFAULT_ARCHIVE,
-) -> None:
-    """Write the bytes of one dead letter."""
-    data = _letter(archive, number)["data"]
-    if file == Path("-"):
-        sys.stdout.buffer.write(data)
-        return
-    try:
-        file.write_bytes(data)
-    except OSError as error:
-        fail(f"cannot write {file}: {error.strerror}")
-    out.print(f"{len(data)} bytes written to {file}", highlight=False)
-
-
-def _letter(archive: Path, number: int) -> dict[str, Any]:
-    with _open(archive) as store:
-        letter = store.dead_letter(number)
-    if letter is None:
-        fail(f"there is no dead letter {number} in {archive}")
-    return letter
-
-
-def _open(folder: Path) -> Archive:
+def opened(folder: Path) -> Archive:
+    """Open an archive for reading, or leave with an error."""
     from vobroker.archive import ArchiveError, open_archive
 
     try:
         return open_archive(folder, read_only=True)
     except ArchiveError as error:
         fail(str(error))
+
+
+def _positions(folder: Path, as_json: bool) -> None:
+    with opened(folder) as store:
+        places = sorted(store.positions().items())
+    if as_json:
+        rows = [
+            {"source": source, "partition": partition, "position": str(position)}
+            for (source, partition), position in places
+        ]
+        print(json.dumps(rows, indent=2))
+        return
+    for (source, partition), position in places:
+        out.print(f"{source}[{partition}] {position}", highlight=False, markup=False)
 
 
 def _print(lines: list[dict[str, Any]], totals: dict[str, int], reasons: list[dict[str, Any]]) -> None:

@@ -104,12 +104,19 @@ def run(
 
 
 def commit(
-    raw: RawBatch, decoded: Decoded, archive: Archive, filters: Sequence[Filter], counts: Counts
+    raw: RawBatch,
+    decoded: Decoded,
+    archive: Archive,
+    filters: Sequence[Filter],
+    counts: Counts,
+    *,
+    letters: Sequence[int] = (),
 ) -> None:
     """Carry one decoded batch into the archive and through the filters, in one transaction.
 
     What the archive has read already of a shared source (another worker was faster, or the batch was in hand
-    when a partition was taken away) is passed over: it was received then.
+    when a partition was taken away) is passed over: it was received then. ``letters`` are the numbers of dead
+    letters that these alerts have been so far.
 
     Raises
     ------
@@ -134,6 +141,7 @@ def commit(
                 if result.error:
                     counts.failed[result.filter.name] = result.error
         transaction.add_dead_letters(damaged)
+        transaction.release(letters)
         transaction.set_positions({p: max(end, read.get(p, end)) for p, end in raw.progress.items()})
     counts.received += received
     counts.archived += archived

@@ -1,0 +1,102 @@
+"""Real Kafka for the tests: clusters that scripts/kafka.sh starts, and topics on them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "kafka.sh"
+STATE = Path(
+    os.environ.get("VOBROKER_KAFKA")
+    or Path(os.environ.get("TMPDIR", "/tmp")) / f"vobroker-kafka-{os.getuid()}"
+)
+BASE = int(os.environ.get("VOBROKER_KAFKA_PORT", "19092"))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster of 1 or 3 brokers."""
+
+    size: int
+
+    def addresses(self, listener: int = 0) -> str:
+        """Addresses of a listener: 0 plain, 1 SASL, 2 SASL over TLS."""
+        first = BASE + 100 * (self.size // 3) + listener
+        return ",".join(f"127.0.0.1:{first + 10 * node}" for node in range(self.size))
+
+    @property
+    def brokers(self) -> str:
+        return self.addresses()
+
+    @property
+    def password(self) -> str:
+        return (STATE / "password").read_text().strip()
+
+    @property
+    def certificate(self) -> str:
+        return str(STATE / "ca.pem")
+
+    def topic(self, partitions: int = 1, name: str = "", **config: str) -> str:
+        """Make a topic of its own."""
+        name = name or f"test-{uuid.uuid4().hex[:12]}"
+        new = NewTopic(name, partitions, self.size, config=config)
+        for done in AdminClient({"bootstrap.servers": self.brokers}).create_topics([new]).values():
+            done.result(30)
+        return name
+
+    def send(
+        self, topic: str, values: Sequence[bytes | None], partitions: int = 1, **properties: object
+    ) -> None:
+        """Send messages in turn to the partitions of a topic, and wait until the brokers have them."""
+        producer = Producer({"bootstrap.servers": self.brokers, "message.max.bytes": 2**26} | properties)
+        for number, value in enumerate(values):
+            producer.produce(topic, value, partition=number % partitions)
+            producer.poll(0)
+        assert producer.flush(60) == 0
+
+    def kill(self, node: int) -> None:
+        """End a broker as a power cut would."""
+        kafka("kill", str(self.size), str(node))
+
+    def start(self, node: int) -> None:
+        """Start a broker and wait until it answers."""
+        kafka("node", str(self.size), str(node))
+
+
+def kafka(*arguments: str) -> str:
+    """Run scripts/kafka.sh."""
+    done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, timeout=240, check=False)
+    if done.returncode:
+        pytest.fail(f"scripts/kafka.sh {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def _cluster(size: int) -> Iterator[Cluster]:
+    kafka("start", str(size))
+    cluster = Cluster(size)
+    yield cluster
+    client = AdminClient({"bootstrap.servers": cluster.brokers})
+    mine = [name for name in client.list_topics(timeout=30).topics if name.startswith("test-")]
+    for done in client.delete_topics(mine).values() if mine else ():
+        done.result(30)
+
+
+@pytest.fixture(scope="session")
+def kafka1() -> Iterator[Cluster]:
+    """One broker; it goes on after the tests."""
+    yield from _cluster(1)
+
+
+@pytest.fixture(scope="session")
+def kafka3() -> Iterator[Cluster]:
+    """Three brokers, stopped after the tests: they take a gigabyte of memory."""
+    yield from _cluster(3)
+    kafka("stop", "3")
