@@ -4,7 +4,7 @@ VENV ?= .venv
 export VENV
 RUN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench conformance grammar platforms types docs clean
+.PHONY: help demo test lint format bench conformance grammar platforms types kafka docs clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,7 @@ test: ## Every check and every test: style, types, layers, then pytest
 	@scripts/venv.sh test,lint,docs
 	@scripts/chromium.sh
 	@scripts/servers.sh start
+	@scripts/kafka.sh start 1
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
@@ -60,6 +61,9 @@ platforms: ## Run every translation on every engine; write the matrix into docs/
 types: ## Write the tables of docs/types.md from the type table
 	@scripts/venv.sh test,lint,docs
 	$(RUN)/python -m scripts.types
+
+kafka: ## Start a real Kafka broker on loopback, for development
+	@scripts/kafka.sh start 1
 
 docs: ## Build the documentation into site/
 	@scripts/venv.sh test,lint,docs

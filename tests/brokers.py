@@ -48,7 +48,8 @@ class Cluster:
         """Make a topic of its own."""
         name = name or f"test-{uuid.uuid4().hex[:12]}"
         new = NewTopic(name, partitions, self.size, config=config)
-        for done in AdminClient({"bootstrap.servers": self.brokers}).create_topics([new]).values():
+        client = AdminClient({"bootstrap.servers": self.brokers})
+        for done in client.create_topics([new]).values():
             done.result(30)
         return name
 

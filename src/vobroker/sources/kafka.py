@@ -40,7 +40,7 @@ QUEUE_KILOBYTES = 64 * 1024
 LINGER_SECONDS = 0.1
 """Longest time that a packet waits for others of its batch."""
 
-_ANSWER_SECONDS = 10
+_ANSWER_SECONDS = 5
 _LONGEST_DELAY = 30.0
 
 Positions = Mapping[tuple[str, int], int]
@@ -325,14 +325,16 @@ class KafkaSource:
     def _gather(self, consumer: Consumer) -> RawBatch:
         """Collect a batch: until it is full, or the first packet has waited long enough."""
         raw = RawBatch(shared=True)
-        size, until = 0, None
-        while len(raw.origins) + len(raw.dead) < self.batch and size < BATCH_BYTES:
-            left = 0.5 if until is None else until - time.monotonic()
-            room = min(64, self.batch - len(raw.origins) - len(raw.dead))
-            # The first packet is waited for alone: it shall not wait for 63 others.
-            messages = consumer.consume(1 if until is None else room, timeout=max(left, 0))
+        size = largest = 0
+        until: float | None = None
+        while (room := self.batch - len(raw.origins) - len(raw.dead)) > 0 and size < BATCH_BYTES:
+            # The first packet comes alone: it shall not wait for others, and it tells how large they may be.
+            number = min(room, 64, max((BATCH_BYTES - size) // max(largest, 1), 1)) if until else 1
+            left = until - time.monotonic() if until else 0.5
+            messages = consumer.consume(number, timeout=max(left, 0))
             for message in messages:
-                size += self._take(raw, message)
+                taken = self._take(raw, message)
+                size, largest = size + taken, max(largest, taken)
             if not messages or self.stop.is_set():
                 break
             if until is None and raw.progress:
