@@ -8,6 +8,7 @@
 
 from vobroker.adql.check import CheckedQuery, ValueType, check
 from vobroker.adql.errors import AdqlError
+from vobroker.adql.formatter import format_query
 from vobroker.adql.functions import Signature
 from vobroker.adql.parser import EXTENSIONS, VERSIONS, parse
 from vobroker.adql.platforms import ENGINES, Translation, translate
@@ -23,6 +24,7 @@ __all__ = [
     "Translation",
     "ValueType",
     "check",
+    "format_query",
     "parse",
     "to_text",
     "translate",

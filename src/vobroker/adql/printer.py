@@ -9,26 +9,28 @@ from __future__ import annotations
 from vobroker.adql import tree
 
 _GEOMETRY, _CONCATENATION, _SUM, _TERM, _FACTOR, _PRIMARY = range(6)
-_OR, _AND, _NOT = range(1, 4)
+OR, AND, NOT = range(1, 4)
 _OF_SHAPES = ("CONTAINS", "INTERSECTS", "AREA", "COORDSYS")
 
 
 def to_text(query: tree.Query) -> str:
     """Write a query as canonical ADQL."""
-    ctes = ", ".join(f"{_identifier(cte.name)} AS ({_body(cte.query)})" for cte in query.ctes)
+    ctes = ", ".join(f"{identifier_text(cte.name)} AS ({_body(cte.query)})" for cte in query.ctes)
     return (f"WITH {ctes} " if ctes else "") + _body(query.body)
 
 
-def _identifier(name: tree.Identifier) -> str:
+def identifier_text(name: tree.Identifier) -> str:
+    """Write a name, in double quotes where it was."""
     return '"' + name.text.replace('"', '""') + '"' if name.delimited else name.text
 
 
 def _path(path: tree.Path) -> str:
-    return ".".join(map(_identifier, path))
+    return ".".join(map(identifier_text, path))
 
 
-def _alias(alias: tree.Identifier | None) -> str:
-    return f" AS {_identifier(alias)}" if alias else ""
+def alias_text(alias: tree.Identifier | None) -> str:
+    """Write the name that a value or table gets."""
+    return f" AS {identifier_text(alias)}" if alias else ""
 
 
 # --- queries ---
@@ -39,98 +41,126 @@ def _body(body: tree.QueryBody) -> str:
         case tree.Select():
             return _select(body)
         case tree.SetExpression(first=first, steps=steps):
-            high = steps[0].operator == "INTERSECT"
-            text = _operand(first, high)
+            text = _operand(first, body)
             for step in steps:
-                text += f" {step.operator}{' ALL' if step.all else ''} {_operand(step.operand, high)}"
+                text += f" {set_operator(step)} {_operand(step.operand, body)}"
             return text
         case tree.Ordered(body=inner, order=order, offset=offset):
             text = f"({_body(inner)})" if isinstance(inner, tree.Ordered) else _body(inner)
             if order:
-                text += " ORDER BY " + ", ".join(
-                    _value(term.value) + (f" {term.direction}" if term.direction else "") for term in order
-                )
+                terms = (value_text(term.value) + direction_text(term) for term in order)
+                text += f" ORDER BY {', '.join(terms)}"
             return text + (f" OFFSET {offset}" if offset is not None else "")
 
 
-def _operand(body: tree.QueryBody, of_intersect: bool) -> str:
-    """Write an operand of a set operator; INTERSECT binds more tightly than UNION and EXCEPT."""
-    if isinstance(body, tree.Select):
-        return _select(body)
-    inner_intersect = isinstance(body, tree.SetExpression) and body.steps[0].operator == "INTERSECT"
-    return _body(body) if inner_intersect and not of_intersect else f"({_body(body)})"
+def direction_text(term: tree.OrderTerm) -> str:
+    """Write the direction of a term of ORDER BY, if it has one."""
+    return f" {term.direction}" if term.direction else ""
+
+
+def _operand(operand: tree.QueryBody, of: tree.SetExpression) -> str:
+    return _body(operand) if stands_free(operand, of) else f"({_body(operand)})"
+
+
+def stands_free(operand: tree.QueryBody, of: tree.SetExpression) -> bool:
+    """Whether an operand of a set operator needs no brackets: INTERSECT binds more tightly than others."""
+    if isinstance(operand, tree.SetExpression):
+        return operand.steps[0].operator == "INTERSECT" and of.steps[0].operator != "INTERSECT"
+    return isinstance(operand, tree.Select)
+
+
+def set_operator(step: tree.SetStep) -> str:
+    """Write a set operator."""
+    return f"{step.operator}{' ALL' if step.all else ''}"
 
 
 def _select(select: tree.Select) -> str:
-    text = "SELECT"
-    if select.quantifier:
-        text += f" {select.quantifier}"
-    if select.top is not None:
-        text += f" TOP {select.top}"
-    text += " " + ", ".join(map(_item, select.items))
-    text += " FROM " + ", ".join(map(_table, select.tables))
+    text = f"{select_header(select)} {', '.join(map(item_text, select.items))}"
+    text += " FROM " + ", ".join(map(table_text, select.tables))
     if select.where:
-        text += f" WHERE {_condition(select.where)}"
+        text += f" WHERE {condition_text(select.where)}"
     if select.group:
-        text += f" GROUP BY {', '.join(map(_value, select.group))}"
+        text += f" GROUP BY {', '.join(map(value_text, select.group))}"
     if select.having:
-        text += f" HAVING {_condition(select.having)}"
+        text += f" HAVING {condition_text(select.having)}"
     return text
 
 
-def _item(item: tree.AllColumns | tree.DerivedColumn) -> str:
+def select_header(select: tree.Select) -> str:
+    """Write what stands before the items."""
+    text = "SELECT"
+    if select.quantifier:
+        text += f" {select.quantifier}"
+    return text + (f" TOP {select.top}" if select.top is not None else "")
+
+
+def item_text(item: tree.AllColumns | tree.DerivedColumn) -> str:
+    """Write an item of SELECT."""
     if isinstance(item, tree.AllColumns):
         return f"{_path(item.qualifier)}.*" if item.qualifier else "*"
-    return _value(item.value) + _alias(item.alias)
+    return value_text(item.value) + alias_text(item.alias)
 
 
-def _table(table: tree.TableExpression) -> str:
+def table_text(table: tree.TableExpression) -> str:
+    """Write a table of FROM."""
     match table:
         case tree.TableName(path=path, alias=alias):
-            return _path(path) + _alias(alias)
+            return _path(path) + alias_text(alias)
         case tree.DerivedTable(query=query, alias=alias):
-            return f"({_body(query)}){_alias(alias)}"
+            return f"({_body(query)}){alias_text(alias)}"
         case tree.JoinedTable(first=first, joins=joins):
             return " ".join([_joinable(first), *map(_join, joins)])
 
 
 def _joinable(table: tree.TableExpression) -> str:
-    return f"({_table(table)})" if isinstance(table, tree.JoinedTable) else _table(table)
+    return f"({table_text(table)})" if isinstance(table, tree.JoinedTable) else table_text(table)
 
 
 def _join(join: tree.Join) -> str:
-    text = f"{'NATURAL ' if join.natural else ''}{join.kind} JOIN {_joinable(join.table)}"
+    text = f"{join_header(join)} {_joinable(join.table)}"
     if isinstance(join.condition, tuple):
-        return f"{text} USING ({', '.join(map(_identifier, join.condition))})"
-    return f"{text} ON {_condition(join.condition)}" if join.condition else text
+        return f"{text} USING ({', '.join(map(identifier_text, join.condition))})"
+    return f"{text} ON {condition_text(join.condition)}" if join.condition else text
+
+
+def join_header(join: tree.Join) -> str:
+    """Write what stands before the joined table."""
+    return f"{'NATURAL ' if join.natural else ''}{join.kind} JOIN"
 
 
 # --- conditions ---
 
 
-def _condition(node: tree.Condition, level: int = _OR) -> str:
+def condition_text(node: tree.Condition, level: int = OR) -> str:
+    """Write a condition, in brackets where ``level`` binds more tightly."""
     match node:
         case tree.Logical(operator=operator, operands=operands):
-            own = _OR if operator == "OR" else _AND
-            text = f" {operator} ".join(_condition(operand, own + 1) for operand in operands)
+            own = level_of(node)
+            text = f" {operator} ".join(condition_text(operand, own + 1) for operand in operands)
             return f"({text})" if level > own else text
         case tree.Not(operand=operand):
-            text = f"NOT {_condition(operand, _NOT + 1)}"
-            return f"({text})" if level > _NOT else text
+            text = f"NOT {condition_text(operand, NOT + 1)}"
+            return f"({text})" if level > NOT else text
         case tree.Comparison(left=left, operator=operator, right=right):
-            return f"{_value(left)} {operator} {_value(right)}"
+            return f"{value_text(left)} {operator} {value_text(right)}"
         case tree.Between(subject=subject, low=low, high=high):
-            return f"{_value(subject)} {_no(node.negated)}BETWEEN {_value(low)} AND {_value(high)}"
+            between = f"{_no(node.negated)}BETWEEN {value_text(low)} AND {value_text(high)}"
+            return f"{value_text(subject)} {between}"
         case tree.In(subject=subject, choices=tuple() as choices):
-            return f"{_value(subject)} {_no(node.negated)}IN ({', '.join(map(_value, choices))})"
+            return f"{value_text(subject)} {_no(node.negated)}IN ({', '.join(map(value_text, choices))})"
         case tree.In(subject=subject, choices=query):
-            return f"{_value(subject)} {_no(node.negated)}IN ({_body(query)})"  # type: ignore[arg-type]
+            return f"{value_text(subject)} {_no(node.negated)}IN ({_body(query)})"  # type: ignore[arg-type]
         case tree.Like(subject=subject, operator=operator, pattern=pattern):
-            return f"{_value(subject)} {_no(node.negated)}{operator} {_value(pattern)}"
+            return f"{value_text(subject)} {_no(node.negated)}{operator} {value_text(pattern)}"
         case tree.IsNull(subject=subject):
-            return f"{_value(subject)} IS {_no(node.negated)}NULL"
+            return f"{value_text(subject)} IS {_no(node.negated)}NULL"
         case tree.Exists(query=query):
             return f"EXISTS ({_body(query)})"
+
+
+def level_of(node: tree.Logical) -> int:
+    """How tightly the operator binds."""
+    return OR if node.operator == "OR" else AND
 
 
 def _no(negated: bool) -> str:
@@ -140,7 +170,8 @@ def _no(negated: bool) -> str:
 # --- values ---
 
 
-def _value(node: tree.Value, level: int = _GEOMETRY) -> str:
+def value_text(node: tree.Value, level: int = _GEOMETRY) -> str:
+    """Write a value, in brackets where ``level`` binds more tightly."""
     text, own = _value_and_level(node)
     return f"({text})" if level > own else text
 
@@ -149,15 +180,15 @@ def _value_and_level(node: tree.Value) -> tuple[str, int]:
     """Write a value and say how tightly its outermost operator binds."""
     match node:
         case tree.Concatenation(operands=operands):
-            return " || ".join(_value(operand, _SUM) for operand in operands), _CONCATENATION
+            return " || ".join(value_text(operand, _SUM) for operand in operands), _CONCATENATION
         case tree.Arithmetic(first=first, steps=steps):
             own = _SUM if steps[0][0] in "+-" else _TERM
-            text = _value(first, own + 1)
+            text = value_text(first, own + 1)
             for operator, operand in steps:
-                text += f" {operator} {_value(operand, own + 1)}"
+                text += f" {operator} {value_text(operand, own + 1)}"
             return text, own
         case tree.Signed(sign=sign, operand=operand):
-            return f"{sign}{_value(operand, _PRIMARY)}", _FACTOR
+            return f"{sign}{value_text(operand, _PRIMARY)}", _FACTOR
         case _:
             return _primary(node), _GEOMETRY if isinstance(node, tree.Geometry) else _PRIMARY
 
@@ -173,26 +204,26 @@ def _primary(node: tree.Value) -> str:
         case tree.ColumnReference(path=path):
             return _path(path)
         case tree.Function(name=name, arguments=arguments):
-            write = _shape if name in _OF_SHAPES and not node.user_defined else _value
+            write = _shape if name in _OF_SHAPES and not node.user_defined else value_text
             return f"{name}({', '.join(map(write, arguments))})"
         case tree.Aggregate(name=name, quantifier=quantifier, argument=argument):
-            inner = "*" if argument is None else _value(argument)
+            inner = "*" if argument is None else value_text(argument)
             return f"{name}({quantifier + ' ' if quantifier else ''}{inner})"
         case tree.Case():
             return _case(node)
         case tree.Cast(value=value, target=target):
             length = f"({target.length})" if target.length is not None else ""
-            return f"CAST({_value(value)} AS {target.name}{length})"
+            return f"CAST({value_text(value)} AS {target.name}{length})"
         case tree.InUnit(value=value, unit=unit):
-            return f"IN_UNIT({_value(value)}, {_string(unit.text)})"
+            return f"IN_UNIT({value_text(value)}, {_string(unit.text)})"
         case tree.Point(coordinates=coordinates):
-            return f"POINT({_system(node.system)}{_place(coordinates)})"
+            return f"POINT({_beginning(node.system, coordinates)})"
         case tree.Circle(centre=centre, radius=radius):
-            return f"CIRCLE({_system(node.system)}{_place(centre)}, {_value(radius, _CONCATENATION)})"
+            return f"CIRCLE({_beginning(node.system, centre)}, {value_text(radius, _CONCATENATION)})"
         case tree.Box(centre=centre, size=size):
-            return f"BOX({_system(node.system)}{_place(centre)}, {_place(size)})"
+            return f"BOX({_beginning(node.system, centre)}, {_place(size)})"
         case tree.Polygon(vertices=vertices):
-            return f"POLYGON({_system(node.system)}{', '.join(map(_place, vertices))})"
+            return f"POLYGON({', '.join([_beginning(node.system, vertices[0]), *map(_place, vertices[1:])])})"
         case tree.Centroid(shape=shape):
             return f"CENTROID({_shape(shape)})"
         case tree.Region(text=text):
@@ -202,26 +233,31 @@ def _primary(node: tree.Value) -> str:
 
 
 def _case(node: tree.Case) -> str:
-    text = "CASE" + (f" {_value(node.subject)}" if node.subject is not None else "")
+    text = "CASE" + (f" {value_text(node.subject)}" if node.subject is not None else "")
     for test, result in node.branches:
-        when = _condition(test) if isinstance(test, tree.Condition) else _value(test)
-        text += f" WHEN {when} THEN {_value(result)}"
-    return text + (f" ELSE {_value(node.default)}" if node.default is not None else "") + " END"
+        when = condition_text(test) if isinstance(test, tree.Condition) else value_text(test)
+        text += f" WHEN {when} THEN {value_text(result)}"
+    return text + (f" ELSE {value_text(node.default)}" if node.default is not None else "") + " END"
 
 
 def _string(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _system(system: tree.System | None) -> str:
-    return "" if system is None else f"{_primary(system)}, "
+def _beginning(system: tree.System | None, place: tree.Pair | tree.Value) -> str:
+    """Write coordinate system and first place; in brackets a string or NULL is a coordinate and no system."""
+    if system is not None:
+        return f"{_primary(system)}, {_place(place)}"
+    if isinstance(place, tuple) and isinstance(place[0], tree.System):
+        return f"({_primary(place[0])}), {value_text(place[1], _CONCATENATION)}"
+    return _place(place)
 
 
 def _shape(node: tree.Value) -> str:
-    return _value(node, _GEOMETRY if isinstance(node, tree.Geometry) else _PRIMARY)
+    return value_text(node, _GEOMETRY if isinstance(node, tree.Geometry) else _PRIMARY)
 
 
 def _place(place: tree.Pair | tree.Value) -> str:
     if isinstance(place, tuple):
-        return ", ".join(_value(part, _CONCATENATION) for part in place)
-    return _value(place)
+        return ", ".join(value_text(part, _CONCATENATION) for part in place)
+    return value_text(place)
