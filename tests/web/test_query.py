@@ -105,17 +105,21 @@ def test_the_editor_checks_while_one_writes_and_runs(site: Served, browser: Brow
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_default_timeout(30_000)
     page.goto(f"{site.address}/query")
     text = page.get_by_role("textbox", name="ADQL 2.1")
     verdict = page.locator("#verdict")
     text.press_sequentially("SELECT TOP 3 object_id, 'é𝄞' AS note, mag FROM alert WHERE maag < 25")
-    expect(verdict).to_have_text("Line 1, column 60: There is no column maag. Did you mean mag?")
+    expect(verdict).to_have_text(
+        "Line 1, column 60: There is no column maag. Did you mean mag?", timeout=30_000
+    )
     assert page.locator(".cm-lintRange-error").inner_text() == "maag"
     text.press("Escape")
     text.press("ControlOrMeta+a")
     text.press("Backspace")
+    expect(verdict).to_have_text("The query is checked while you write.", timeout=30_000)
     text.press_sequentially(BRIGHT)
-    expect(verdict).to_have_text("Good. It gives survey, object_id, alert_id, mag [mag].")
+    expect(verdict).to_have_text("Good. It gives survey, object_id, alert_id, mag [mag].", timeout=30_000)
     text.press("Escape")
     text.press("ControlOrMeta+Enter")
     expect(page.locator("#result")).to_contain_text("3 rows")

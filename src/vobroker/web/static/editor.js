@@ -63,6 +63,10 @@ async function check(view) {
     if (!response.ok) throw new Error(response.statusText);
     answer = await response.json();
   } catch {
+    answer = null;
+  }
+  if (view.state.doc.toString() !== text) return [];  // answers may overtake each other: the last text's is shown
+  if (answer === null) {
     say("The query cannot be checked now.", "");
     return [];
   }
