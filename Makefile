@@ -43,6 +43,8 @@ bench: ## Measured comparisons; each prints a table
 	corpus/adapters/install.sh
 	$(RUN)/python -m bench.adql
 	$(RUN)/python -m bench.querylog
+	@scripts/kafka.sh start 1
+	$(RUN)/python -m bench.stream
 
 conformance: ## Four parsers of ADQL over the query corpus; writes the tables of docs/corpus.md
 	@scripts/venv.sh test,lint,docs
