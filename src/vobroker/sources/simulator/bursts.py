@@ -159,7 +159,7 @@ def _await(
             continue
         try:
             word, *rest = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             maker.join()
             raise RuntimeError(f"the process that makes packets ended with {maker.exitcode}") from None
         match word:

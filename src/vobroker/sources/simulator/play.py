@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import get_context
@@ -131,6 +131,10 @@ def ensure_topic(
                     raise
                 known = topics()
             else:
+                # Made is not yet known to all: a producer that asks too early waits for long.
+                until = time.monotonic() + _ANSWER_SECONDS
+                while topic not in topics() and time.monotonic() < until:
+                    time.sleep(0.05)
                 return f"made the topic {topic} with {partitions or PARTITIONS} partitions"
     except KafkaException as error:
         raise KafkaProblem(told(error.args[0]).sentence) from error
@@ -186,12 +190,12 @@ def play(
             ready = time.monotonic()
             due = due + burst.after / factor if ended else ready
             for pipe, (first, last) in zip(pipes, _shares(burst, producers), strict=True):
-                pipe.send(("burst", burst, first, last))
+                _tell(pipe, "burst", burst, first, last)
             if not _sleep_until(due, stop, f"visit {number}", state):
                 return
             begun, moment = time.monotonic(), time.time_ns()
             for pipe in pipes:
-                pipe.send(("go", moment))
+                _tell(pipe, "go", moment)
             answers = _hear(pipes, "sent", stop, say, lambda told: state(f"sending, {told:,} are there"))
             alerts, size, failed = (sum(answer[i] for answer in answers) for i in range(3))
             if failed and not stop.is_set():
@@ -265,6 +269,11 @@ def _workers(there: Connection, topic: str, producers: int) -> Iterator[list[Pip
                 worker.join()
 
 
+def _tell(pipe: Pipe, *words: object) -> None:
+    with suppress(BrokenPipeError):  # why it has ended is heard
+        pipe.send(words)
+
+
 def _hear(
     pipes: Sequence[Pipe], word: str, stop: Event, say: Say, tell: Callable[[int], object] = lambda told: None
 ) -> list[list[Any]]:
@@ -295,5 +304,5 @@ def _hear(
         if stop.is_set() and not stopped:
             stopped = True
             for number in waiting:
-                pipes[number].send(("stop",))
+                _tell(pipes[number], "stop")
     return [answers[number] for number in range(len(pipes))]

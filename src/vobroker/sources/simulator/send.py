@@ -24,7 +24,8 @@ from vobroker.kafka.settings import LARGEST, Connection
 PRODUCER: Mapping[str, Any] = {
     "acks": "all",
     "enable.idempotence": True,
-    "compression.type": "none",
+    # Measured on loopback: 3/4 of the rate without it, and 45 % of the bytes; zstd has 1/2 and 29 %.
+    "compression.type": "lz4",
     "linger.ms": 5,
     "batch.size": 2**20,
     "message.max.bytes": LARGEST,
