@@ -9,14 +9,14 @@ import platform
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import confluent_kafka
 import psutil
-from bench.streaming import cluster, compare, page, plots
+from bench.streaming import cluster, compare, page, plots, watch
 from bench.streaming.clients import CONSUMER, PRODUCER, StreamError
 from bench.streaming.conduct import measure
 from bench.streaming.design import (
@@ -25,6 +25,7 @@ from bench.streaming.design import (
     Point,
     as_published,
     crossed,
+    from_dict,
     one_at_a_time,
     scaled,
     whole_visits,
@@ -36,8 +37,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench import report, stream
 
-TRIES = 3
-"""A point is measured so often where others disturb it; the quietest counts."""
+PATIENCE_SECONDS = 15.0
+"""A point waits so long for others to leave the machine alone."""
 
 
 def main() -> None:
@@ -96,6 +97,9 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--from", type=Path, dest="kept", metavar="FILE.json", help="show a kept result again"
     )
+    parser.add_argument(
+        "--again", type=Path, metavar="FILE.json", help="measure the disturbed points of a kept result again"
+    )
     parser.add_argument("--write", type=Path, metavar="PAGE.md", help="write tables and plots into a page")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the plots into a folder")
     chosen = parser.parse_args(arguments)
@@ -132,7 +136,8 @@ def _kinds(text: str) -> list[str]:
 def run(chosen: argparse.Namespace) -> None:
     """Measure, or read what was kept; then show."""
     earlier = _read(chosen.compare) if chosen.compare else None
-    result = _read(chosen.kept) if chosen.kept else measured(chosen)
+    taken = _read(chosen.kept) if chosen.kept else None
+    result = taken or (again(chosen) if chosen.again else measured(chosen))
     if chosen.json:
         chosen.json.write_text(json.dumps(result, separators=(",", ":")) + "\n")
     show(result)
@@ -170,43 +175,52 @@ def measured(chosen: argparse.Namespace) -> dict[str, Any]:
     )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        bar = stack.enter_context(
-            Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                console=Console(stderr=True),
-            )
-        )
+        bar = stack.enter_context(_bar())
         pools = {with_stamps: _pool(folder, with_stamps, chosen.packets, bar) for with_stamps in stamps}
-        points, scale = plan(
-            chosen, choice, lambda point: measure(point, chosen.brokers, pools[point.stamps])
-        )
-        task = bar.add_task("points", total=len(points))
-        results: list[dict[str, Any]] = []
-        three = False
-        for point in points:
-            brokers = chosen.three if point.brokers == 3 else chosen.brokers
-            if point.brokers == 3 and not three:
-                stack.enter_context(cluster.three_brokers(chosen.three))
-                three = True
-                # The first bursts of brokers that have just started are those of a cold machine.
-                measure(replace(point, visits=3), brokers, pools[point.stamps])
-            bar.update(task, description=f"{point.series}, {point.alerts} alerts")
-            results.append(quietest(point, brokers, pools[point.stamps]))
-            bar.advance(task)
+        bench = Bench(chosen.brokers, chosen.three, pools, stack, bar)
+        points, scale = plan(chosen, choice, bench.measure)
+        results = bench.all(points)
+    return _run(results, scale, chosen.packets)
+
+
+def again(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Measure the disturbed points of a kept result once more, and keep those that are quieter now."""
+    kept = _read(chosen.again)
+    cluster.find(chosen.brokers)
+    disturbed = [each for each in kept["points"] if each["others"] > page.QUIET]
+    stamps = {bool(each["point"]["stamps"]) for each in disturbed}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        bar = stack.enter_context(_bar())
+        pools = {with_stamps: _pool(folder, with_stamps, kept["pool"], bar) for with_stamps in stamps}
+        bench = Bench(chosen.brokers, chosen.three, pools, stack, bar)
+        results = bench.quieter(kept["points"])
+    return _run(results, kept["scale"], kept["pool"])
+
+
+def _run(results: list[dict[str, Any]], scale: dict[str, Any], packets: int) -> dict[str, Any]:
+    """Put a run together as it is kept."""
     results.sort(key=lambda each: _order(each["point"]))
     return {
         "format": compare.FORMAT,
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "scale": scale,
-        "pool": chosen.packets,
+        "pool": packets,
         "settings": {"producer": PRODUCER, "consumer": CONSUMER},
         "points": results,
         "model": for_lsst(results),
     }
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
 
 
 def _pool(folder: Path, stamps: bool, packets: int, bar: Progress) -> Pool:
@@ -247,12 +261,52 @@ def plan(
     return points, {"alerts": alerts, "every": every, "trial": rate, "why": why}
 
 
-def quietest(point: Point, brokers: str, pool: Pool) -> dict[str, Any]:
-    """Measure a point, again where others used the machine; keep the least disturbed."""
-    tries: list[dict[str, Any]] = []
-    while len(tries) < TRIES and not any(each["others"] <= page.QUIET for each in tries):
-        tries.append(measure(point, brokers, pool))
-    return min(tries, key=lambda each: each["others"]) | {"tries": len(tries)}
+@dataclass
+class Bench:
+    """Where points are measured: one broker, or three that are started when the first point needs them."""
+
+    brokers: str
+    three: str
+    pools: dict[bool, Pool]
+    stack: ExitStack
+    bar: Progress
+    started: bool = False
+
+    def measure(self, point: Point) -> dict[str, Any]:
+        """Measure a point, if possible while nobody else uses the machine."""
+        pool = self.pools[point.stamps]
+        if point.brokers == 3 and not self.started:
+            self.stack.enter_context(cluster.three_brokers(self.three))
+            self.started = True
+            # The first bursts of brokers that have just started are those of a cold machine.
+            measure(replace(point, visits=3), self.three, pool)
+        brokers = self.three if point.brokers == 3 else self.brokers
+        watch.await_quiet(page.QUIET, PATIENCE_SECONDS, cluster.processes(brokers))
+        return measure(point, brokers, pool) | {"tries": 1}
+
+    def all(self, points: Sequence[Point]) -> list[dict[str, Any]]:
+        """Measure all points, and once more at the end those that were disturbed."""
+        task = self.bar.add_task("points", total=len(points))
+        results = []
+        for point in points:
+            self.bar.update(task, description=f"{point.series}, {point.alerts} alerts")
+            results.append(self.measure(point))
+            self.bar.advance(task)
+        return self.quieter(results)
+
+    def quieter(self, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Measure disturbed points again, and keep of each what was disturbed less."""
+        disturbed = sum(each["others"] > page.QUIET for each in results)
+        task = self.bar.add_task("disturbed, again", total=disturbed, visible=disturbed > 0)
+        kept = []
+        for each in results:
+            better = each
+            if each["others"] > page.QUIET:
+                new = self.measure(from_dict(each["point"]))
+                better = min(each, new, key=lambda one: one["others"]) | {"tries": each["tries"] + 1}
+                self.bar.advance(task)
+            kept.append(better)
+        return kept
 
 
 def machine() -> dict[str, Any]:

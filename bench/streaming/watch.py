@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import psutil
@@ -48,6 +49,18 @@ def disturbance(
 ) -> float:
     """Share of the machine's CPU that others used: 0 when the machine was ours alone."""
     return max(after[0] - before[0] - own, 0.0) / capacity
+
+
+def await_quiet(share: float, patience: float, brokers: Sequence[psutil.Process]) -> None:
+    """Wait until others than this process and the brokers use less than a share of the machine."""
+    own = [psutil.Process(), *brokers]
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        before, used, start = busy_seconds(), cpu_seconds(own), time.monotonic()
+        time.sleep(0.5)
+        capacity = (psutil.cpu_count() or 1) * (time.monotonic() - start)
+        if disturbance(before, busy_seconds(), cpu_seconds(own) - used, capacity) < share:
+            return
 
 
 def by_role(roles: Mapping[str, Sequence[psutil.Process]]) -> tuple[dict[str, float], dict[str, int]]:
