@@ -1,7 +1,8 @@
 """Every command in the README and the docs runs as it is written.
 
 A ```console block holds commands behind ``$``. The blocks of one page run in order in one empty folder;
-lines without ``$`` are output, shown to the reader and not compared.
+lines without ``$`` are output, shown to the reader and not compared. Where a page speaks to Kafka at
+127.0.0.1:19092, the broker that ``make kafka`` starts is there; topics named ``test-...`` are deleted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+KAFKA = "127.0.0.1:19092"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -26,13 +28,15 @@ def commands(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
-def test_commands_of_the_page_run(page: Path, tmp_path: Path) -> None:
+def test_commands_of_the_page_run(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    script = "set -e\n" + "\n".join(commands(page))
+    if KAFKA in script:
+        script = script.replace(KAFKA, request.getfixturevalue("kafka1").brokers)
     env = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "COLUMNS": "120",
     }
-    script = "set -e\n" + "\n".join(commands(page))
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,

@@ -6,6 +6,7 @@ import json
 import signal
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
@@ -227,6 +228,7 @@ def play(
         with (
             tempfile.TemporaryDirectory(prefix="vobroker-play-") as folder,
             progress() as bar,
+            ExitStack() as stack,
         ):
             task = bar.add_task("playing", total=visits if night else visits or 10, note="")
 
@@ -246,7 +248,7 @@ def play(
                 _announce(bursts, factor)
                 bar.update(task, total=len(bursts))
             else:
-                bursts = simulator.simulated(
+                made = simulator.simulated(
                     survey.value,
                     Path(folder),
                     visits=visits or 10,
@@ -264,6 +266,8 @@ def play(
                     fields=fields,
                     schema_version=schema,
                 )
+                # Who makes packets has ended before the folder is removed.
+                bursts = stack.enter_context(closing(made))
             for done in simulator.play(
                 bursts, there, topic, producers=producers, factor=factor, stop=stop, say=_warn, state=state
             ):

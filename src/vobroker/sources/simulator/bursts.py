@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def simulated(
     stop: Event | None = None,
     told: Told = lambda visit, packets: None,
     **options: Any,
-) -> Iterator[Burst]:
+) -> Generator[Burst]:
     """Make visits in another process, ahead of those who send them.
 
     Parameters
@@ -107,6 +107,11 @@ def simulated(
     told
         Told of what is made.
 
+    Yields
+    ------
+    Burst
+        Its files are removed when the next is asked for. Close the generator to end the other process.
+
     Raises
     ------
     ValueError
@@ -125,6 +130,7 @@ def simulated(
     maker.start()
     theirs.close()
     ready: deque[Burst] = deque()
+    removing: Thread | None = None
     try:
         for _ in range(ahead):
             pipe.send("make")
@@ -138,12 +144,20 @@ def simulated(
             with suppress(BrokenPipeError):  # it has made them all
                 pipe.send("make")
             yield burst
-            burst.packets.unlink()
-            burst.index.unlink()
+            # To remove gigabytes takes a while, which the next burst need not wait for.
+            removing = Thread(target=_remove, args=(burst,))
+            removing.start()
     finally:
+        if removing is not None:
+            removing.join()
         pipe.close()
         maker.terminate()
         maker.join()
+
+
+def _remove(burst: Burst) -> None:
+    burst.packets.unlink()
+    burst.index.unlink()
 
 
 def _files(spool: Path, number: int) -> tuple[Path, Path]:

@@ -201,8 +201,8 @@ def play(
             if failed and not stop.is_set():
                 reason = next(answer[3] for answer in answers if answer[2])
                 raise _problem(f"{failed:,} of {len(burst):,} alerts could not be sent: {reason}")
-            late, waited = max(begun - due, 0.0), ready - ended
-            why = "packets not ready" if waited > late / 2 else "the visit before took longer"
+            late = max(begun - due, 0.0)
+            why = _why(due, ended, ready) if late > LATE_SECONDS else ""
             ended = time.monotonic()
             yield Sent(
                 number,
@@ -213,10 +213,17 @@ def play(
                 moment,
                 ended - begun,
                 late,
-                why if late > LATE_SECONDS else "",
+                why,
             )
             if stop.is_set():
                 return
+
+
+def _why(due: float, ended: float, ready: float) -> str:
+    """Tell why a burst was late, from when the one before had ended and its own packets were ready."""
+    if max(ended, ready) <= due:
+        return "this machine is busy"
+    return "packets not ready" if ready - ended > LATE_SECONDS / 2 else "the visit before was not done"
 
 
 def _problem(sentence: str) -> Exception:
