@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -27,11 +28,22 @@ def commands(page: Path) -> list[str]:
     return [line[2:] for line in text.splitlines() if line.startswith("$ ")]
 
 
+def delete_topics(brokers: str, script: str) -> None:
+    """Delete the topics that commands have named, where they are there."""
+    client = AdminClient({"bootstrap.servers": brokers})
+    named = set(re.findall(r"--topic (test-\S+)", script))
+    found = sorted(named & set(client.list_topics(timeout=30).topics))
+    for done in client.delete_topics(found).values() if found else ():
+        done.result(30)
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
 def test_commands_of_the_page_run(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     script = "set -e\n" + "\n".join(commands(page))
     if KAFKA in script:
-        script = script.replace(KAFKA, request.getfixturevalue("kafka1").brokers)
+        cluster = request.getfixturevalue("kafka1")
+        script = script.replace(KAFKA, cluster.brokers)
+        request.addfinalizer(lambda: delete_topics(cluster.brokers, script))
     env = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

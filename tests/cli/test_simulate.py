@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import typer
+from confluent_kafka.admin import AdminClient
 from tests.brokers import Cluster
 from typer.testing import CliRunner
 
@@ -36,8 +37,28 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+MADE: set[str] = set()
+
+
+def name() -> str:
+    """Name a topic that is deleted after the tests."""
+    topic = f"test-play-{uuid.uuid4().hex[:12]}"
+    MADE.add(topic)
+    return topic
+
+
+@pytest.fixture(scope="module", autouse=True)
+def topics(kafka1: Cluster) -> Iterator[None]:
+    """Delete what was made: others may use the same broker."""
+    yield
+    client = AdminClient({"bootstrap.servers": kafka1.brokers})
+    there = MADE & set(client.list_topics(timeout=30).topics)
+    for done in client.delete_topics(sorted(there)).values() if there else ():
+        done.result(30)
+
+
 def play(*arguments: str) -> Any:
-    return run(app, ["simulate", "play", "--topic", f"test-{uuid.uuid4().hex[:12]}", *arguments])
+    return run(app, ["simulate", "play", "--topic", name(), *arguments])
 
 
 def test_a_night_on_disk(tmp_path: Path) -> None:
@@ -154,8 +175,7 @@ class TestRefused:
 @pytest.mark.parametrize("every", [60, 0])
 def test_an_interrupt_from_the_keyboard_ends_it_cleanly(kafka1: Cluster, tmp_path: Path, every: int) -> None:
     """While it waits for the next visit, and while it sends without a pause."""
-    topic = f"test-{uuid.uuid4().hex[:12]}"
-    command = [sys.executable, "-m", "vobroker", "simulate", "play", "--kafka", kafka1.brokers, "-t", topic]
+    command = [sys.executable, "-m", "vobroker", "simulate", "play", "--kafka", kafka1.brokers, "-t", name()]
     command += ["--visits", "500", "--alerts", "20", *FAST, "--every", str(every)]
     child = subprocess.Popen(
         command,

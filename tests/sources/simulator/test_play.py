@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,8 +34,24 @@ from vobroker.sources.simulator.bursts import EXPOSURE_SECONDS, exposures
 SMALL: dict[str, Any] = {"history_nights": 0, "cutouts": False, "alerts_per_visit": 40}
 
 
-def name(stem: str = "play") -> str:
-    return f"test-{stem}-{time.monotonic_ns()}"
+MADE: set[str] = set()
+
+
+def name() -> str:
+    """Name a topic that is deleted after the tests."""
+    topic = f"test-play-{uuid.uuid4().hex[:12]}"
+    MADE.add(topic)
+    return topic
+
+
+@pytest.fixture(scope="module", autouse=True)
+def topics(kafka1: Cluster) -> Iterator[None]:
+    """Delete what was made: others may use the same broker."""
+    yield
+    client = AdminClient({"bootstrap.servers": kafka1.brokers})
+    there = MADE & set(client.list_topics(timeout=30).topics)
+    for done in client.delete_topics(sorted(there)).values() if there else ():
+        done.result(30)
 
 
 def messages(cluster: Cluster, topic: str) -> list[Message]:
@@ -68,7 +86,7 @@ def played(cluster: Cluster, topic: str, bursts: Any, **options: Any) -> list[si
 @pytest.fixture(scope="module")
 def evening(kafka1: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[simulator.Sent], str]:
     """Four visits, one second apart, by three producers."""
-    topic, spool = name("evening"), tmp_path_factory.mktemp("spool")
+    topic, spool = name(), tmp_path_factory.mktemp("spool")
     bursts = simulator.simulated("lsst", spool, visits=4, every=90.0, jitter=20.0, seed=3, **SMALL)
     sent = played(kafka1, topic, bursts, factor=100.0, producers=3)
     assert not list(spool.iterdir())
