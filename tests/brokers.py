@@ -18,6 +18,9 @@ STATE = Path(
     os.environ.get("VOBROKER_KAFKA")
     or Path(os.environ.get("TMPDIR", "/tmp")) / f"vobroker-kafka-{os.getuid()}"
 )
+MINE = f"test-{uuid.uuid4().hex[:6]}-"
+"""How the names of this run's topics begin: another run may use the same brokers."""
+
 BASE = int(os.environ.get("VOBROKER_KAFKA_PORT", "19092"))
 
 
@@ -46,7 +49,7 @@ class Cluster:
 
     def topic(self, partitions: int = 1, name: str = "", **config: str) -> str:
         """Make a topic of its own."""
-        name = name or f"test-{uuid.uuid4().hex[:12]}"
+        name = name or f"{MINE}{uuid.uuid4().hex[:8]}"
         new = NewTopic(name, partitions, self.size, config=config)
         client = AdminClient({"bootstrap.servers": self.brokers})
         for done in client.create_topics([new]).values():
@@ -58,10 +61,14 @@ class Cluster:
     ) -> None:
         """Send messages in turn to the partitions of a topic, and wait until the brokers have them."""
         producer = Producer({"bootstrap.servers": self.brokers, "message.max.bytes": 2**26} | properties)
+        refused: list[object] = []
         for number, value in enumerate(values):
-            producer.produce(topic, value, partition=number % partitions)
+            producer.produce(
+                topic, value, partition=number % partitions, on_delivery=lambda e, _: e and refused.append(e)
+            )
             producer.poll(0)
         assert producer.flush(60) == 0
+        assert refused == []
 
     def kill(self, node: int) -> None:
         """End a broker as a power cut would."""
@@ -85,7 +92,7 @@ def _cluster(size: int) -> Iterator[Cluster]:
     cluster = Cluster(size)
     yield cluster
     client = AdminClient({"bootstrap.servers": cluster.brokers})
-    mine = [name for name in client.list_topics(timeout=30).topics if name.startswith("test-")]
+    mine = [name for name in client.list_topics(timeout=30).topics if name.startswith(MINE)]
     for done in client.delete_topics(mine).values() if mine else ():
         done.result(30)
 

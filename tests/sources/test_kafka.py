@@ -13,7 +13,7 @@ import psutil
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.brokers import Cluster
+from tests.brokers import MINE, Cluster
 
 from vobroker.alerts.packets import RawBatch
 from vobroker.kafka.problems import KafkaProblem
@@ -163,7 +163,7 @@ def test_a_topic_that_was_made_anew_is_an_error(kafka1: Cluster) -> None:
 
 
 def test_topics_by_regular_expression(kafka1: Cluster) -> None:
-    stem = kafka1.topic(name=f"test-night-{time.monotonic_ns()}")
+    stem = kafka1.topic(name=f"{MINE}night-{time.monotonic_ns()}")
     other = kafka1.topic(name=f"{stem}_programid1")
     kafka1.send(stem, [b"no"])
     kafka1.send(other, [b"yes"])
@@ -238,7 +238,7 @@ class TestMissing:
             Reader(kafka1.brokers, "nothing-of-the-kind").read()
 
     def test_a_topic_that_comes_later_is_waited_for(self, kafka1: Cluster) -> None:
-        name = f"test-later-{time.monotonic_ns()}"
+        name = f"{MINE}later-{time.monotonic_ns()}"
         stop = threading.Event()
         reader = Reader(kafka1.brokers, name, until_end=False, stop=stop)
         found: list[bytes] = []
@@ -285,6 +285,7 @@ def test_the_group_is_told_what_was_committed(kafka1: Cluster) -> None:
     kafka1.send(topic, numbered(0, 10))
     reader = Reader(kafka1.brokers, topic, group=topic)
     for raw in reader.source:
+        reader.positions.update(raw.progress)
         reader.source.acknowledge(raw.progress)
     client = AdminClient({"bootstrap.servers": kafka1.brokers})
     (answer,) = client.list_consumer_group_offsets(

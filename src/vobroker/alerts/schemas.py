@@ -155,7 +155,7 @@ class SchemaSource:
                 reason = " ".join(str(getattr(error, "reason", error)).split())
                 looked.append(f"the registry ({reason})")
                 # Whoever waited for it once need not wait again for every packet.
-                if isinstance(error, OSError) and not isinstance(error, HTTPError):
+                if isinstance(error, OSError) and not _answered(error):
                     self._silent = reason
         major, minor = divmod(schema_id, 100)
         for folder in self.folders:
@@ -240,6 +240,11 @@ def _load(path: Path) -> PacketSchema:
         return read_schema(json.dumps(load_schema(str(path), _write_hint=False)))
     except (OSError, UnknownType, SchemaParseException, SchemaRepositoryError) as error:
         raise SchemaError(f"schema {path.name} cannot be read: {error}") from error
+
+
+def _answered(error: OSError) -> bool:
+    """Whether a registry has said that it does not know, and not that it cannot say now (RFC 9110, 15.6)."""
+    return isinstance(error, HTTPError) and error.code < 500 and error.code not in (408, 429)
 
 
 def _fetch(registry: str, schema_id: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from vobroker.alerts.batch import AlertBatch, Cutout
-from vobroker.archive import replay, tables
+from vobroker.archive import locks, replay, tables
 from vobroker.archive.errors import ArchiveError, QueryStopped
 from vobroker.archive.once import Once
 from vobroker.archive.segments import Segments
@@ -52,7 +53,8 @@ def open_archive(
     create
         Make it when it is not there.
     read_only
-        Open it for reading; several processes may then read, while none writes.
+        Open it for reading; several processes may then read, while none writes. At an archive that
+        workers share this waits for a turn, and the workers wait until it is closed.
     authority
         Naming authority of the events that will be added.
 
@@ -65,6 +67,18 @@ def open_archive(
     file = folder / "archive.duckdb"
     if not file.exists() and (read_only or not create):
         raise ArchiveError(f"there is no archive in {folder}")
+    if not (read_only and locks.taken_in_turns(folder)):
+        return _open(folder, read_only, authority, -1)
+    turn = locks.take(folder, shared=True, patience=locks.READER_PATIENCE)
+    try:
+        return _open(folder, read_only, authority, turn)
+    except BaseException:
+        os.close(turn)
+        raise
+
+
+def _open(folder: Path, read_only: bool, authority: str, turn: int) -> Archive:
+    file = folder / "archive.duckdb"
     try:
         if not read_only:
             (folder / "packets").mkdir(parents=True, exist_ok=True)
@@ -88,7 +102,7 @@ def open_archive(
     segments = Segments(folder / "packets", number, end)
     if not read_only:
         segments.cut(number, end)
-    return Archive(folder, db, segments, authority)
+    return Archive(folder, db, segments, authority, turn)
 
 
 def _why_not_opened(folder: Path, reason: str) -> str:
@@ -107,10 +121,11 @@ class Archive:
     """
 
     def __init__(
-        self, folder: Path, db: duckdb.DuckDBPyConnection, segments: Segments, authority: str
+        self, folder: Path, db: duckdb.DuckDBPyConnection, segments: Segments, authority: str, turn: int = -1
     ) -> None:
         self.folder = folder
         self.authority = authority
+        self._turn = turn
         self._db = db
         self._segments = segments
         self._heads = Once("packet_head")
@@ -134,6 +149,9 @@ class Archive:
             for reader in self._readers:
                 reader.close()
             self._db.close()
+            if self._turn >= 0:
+                os.close(self._turn)
+                self._turn = -1
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

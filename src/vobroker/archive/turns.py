@@ -1,13 +1,11 @@
 """One archive, several processes: they open it in turns.
 
-DuckDB lets one process write. Whoever wants the archive waits in a line (a lock on ``queue.lock``) for the
-turn (a lock on ``turn.lock``); whoever has it keeps it until somebody stands in the line, or until there is
-nothing to do. The locks are the system's: a process that dies leaves none behind.
+DuckDB lets one process write. Whoever has the turn keeps it until somebody stands in the line for it, or
+until there is nothing to do.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
@@ -15,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vobroker.archive import locks
 from vobroker.archive.archive import AUTHORITY, Archive, open_archive
 from vobroker.archive.errors import ArchiveError
 
@@ -60,7 +59,7 @@ class Turns:
                 self._close()
                 raise
             self._used = time.monotonic()
-            if self._somebody_waits():
+            if locks.somebody_waits(self.folder):
                 self._close()
 
     def rest(self) -> None:
@@ -68,7 +67,7 @@ class Turns:
         if self._here.acquire(blocking=False):
             try:
                 idle = time.monotonic() - self._used > IDLE_SECONDS
-                if self._archive is not None and (idle or self._somebody_waits()):
+                if self._archive is not None and (idle or locks.somebody_waits(self.folder)):
                     self._close()
             finally:
                 self._here.release()
@@ -81,34 +80,14 @@ class Turns:
     def _open(self) -> Archive:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            queue = self._file("queue.lock")
-            try:
-                fcntl.flock(queue, fcntl.LOCK_EX)
-                self._turn = self._file("turn.lock")
-                fcntl.flock(self._turn, fcntl.LOCK_EX)
-            finally:
-                os.close(queue)
         except OSError as error:
-            self._close()
-            raise ArchiveError(f"cannot take a turn at {self.folder}: {error.strerror or error}") from error
+            raise ArchiveError(f"cannot make {self.folder}: {error.strerror or error}") from error
+        self._turn = locks.take(self.folder)
         try:
             return open_archive(self.folder, authority=self._authority)
         except BaseException:
             self._close()
             raise
-
-    def _somebody_waits(self) -> bool:
-        queue = self._file("queue.lock")
-        try:
-            fcntl.flock(queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(queue)
-        return False
-
-    def _file(self, name: str) -> int:
-        return os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def _close(self) -> None:
         if self._archive is not None:

@@ -78,7 +78,6 @@ def run(
                 raw, decoded = item
                 if not _commit(raw, decoded, source, turns, filters, counts):
                     break
-                source.acknowledge(raw.progress)
                 _publish(turns, voevents, outlets, source, counts)
                 if after_batch is not None:
                     after_batch(counts)
@@ -133,6 +132,7 @@ def _commit(
         try:
             with turns.take() as archive:
                 commit(raw, decoded, archive, filters, counts)
+                source.acknowledge(raw.progress)
         except ArchiveError as error:
             if str(error) != said:
                 source.say(f"{error}; trying again")

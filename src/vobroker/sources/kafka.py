@@ -8,12 +8,14 @@ its start, and the start is committed before anything is read: a worker that die
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from confluent_kafka import (
@@ -140,8 +142,9 @@ class KafkaSource:
     def __post_init__(self) -> None:
         self._errors: list[KafkaError] = []
         self._assigned: set[tuple[str, int]] = set()
-        self._ended: set[tuple[str, int]] = set()
-        self._consumer: Consumer | None = None
+        self._goal: dict[tuple[str, int], int] = {}
+        self._noting = Lock()
+        self._committed: dict[tuple[str, int], int] = {}
 
     def __iter__(self) -> Iterator[RawBatch]:
         """Yield batches as they arrive.
@@ -155,9 +158,10 @@ class KafkaSource:
             consumer = Consumer(self.connection.client(self._settings()))
         except KafkaException as error:
             raise KafkaProblem(self._told(error.args[0])) from error
-        self._consumer = consumer
         try:
             self._await_topics(consumer)
+            if self.until_end:
+                self._goal = self._all_ends(consumer)
             consumer.subscribe(
                 list(self.topics), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
             )
@@ -165,7 +169,7 @@ class KafkaSource:
         except KafkaException as error:
             raise KafkaProblem(self._told(error.args[0])) from error
         finally:
-            self._consumer = None
+            self._report(consumer)
             consumer.close()
 
     def _settings(self) -> dict[str, Any]:
@@ -188,18 +192,22 @@ class KafkaSource:
         }
 
     def acknowledge(self, progress: Positions) -> None:
-        """Tell the broker what the archive has committed, for those who watch the group there."""
-        consumer = self._consumer
+        """Note what the archive has committed; the broker is told, for those who watch the group there."""
+        with self._noting:
+            self._committed.update(progress)
+
+    def _report(self, consumer: Consumer) -> None:
+        """Tell the broker what was committed, from the reading thread: a consumer serves one at a time."""
+        with self._noting:
+            done, self._committed = self._committed, {}
         held = [
             TopicPartition(_topic(source), partition, position)
-            for (source, partition), position in progress.items()
+            for (source, partition), position in done.items()
             if (source, partition) in self._assigned
         ]
-        if consumer is not None and held:
-            try:
+        if held:
+            with suppress(KafkaException, RuntimeError):  # the partition may have gone meanwhile
                 consumer.commit(offsets=held, asynchronous=True)
-            except (KafkaException, RuntimeError):  # the partition has gone, or the consumer is closing
-                return
 
     # -- what is there -----------------------------------------------------------------------------
 
@@ -249,13 +257,11 @@ class KafkaSource:
             if place in known:
                 partition.offset = self._reachable(consumer, partition)
             self._assigned.add(place)
-            self._ended.discard(place)
         consumer.incremental_assign(partitions)
 
     def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
             self._assigned.discard((_source(partition.topic), partition.partition))
-            self._ended.discard((_source(partition.topic), partition.partition))
         consumer.incremental_unassign(partitions)
 
     def _starts(self, consumer: Consumer, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
@@ -291,6 +297,21 @@ class KafkaSource:
             )
         return partition.offset
 
+    def _all_ends(self, consumer: Consumer) -> dict[tuple[str, int], int]:
+        """Give the end of every partition that has packets."""
+        known = consumer.list_topics(timeout=_ANSWER_SECONDS).topics
+        ends = {}
+        for topic in sorted(name for name in known if self._wants(name)):
+            for partition in known[topic].partitions:
+                low, high = self._ends(consumer, topic, partition)
+                if high > low:
+                    ends[_source(topic), partition] = high
+        return ends
+
+    def _wants(self, name: str) -> bool:
+        # As librdkafka: a topic matches when the expression, which begins with ^, finds something in it.
+        return any(re.search(t, name) if t.startswith("^") else t == name for t in self.topics)
+
     def _ends(self, consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
         """Ask for the first and the next offset of a partition; a broker that is down is waited for."""
         delay = 1.0
@@ -312,13 +333,12 @@ class KafkaSource:
 
     def _batches(self, consumer: Consumer) -> Iterator[RawBatch]:
         said: dict[int, float] = {}
-        idle_since = time.monotonic()
         while not self.stop.is_set():
             raw = self._gather(consumer)
             if raw.progress:
-                idle_since = time.monotonic()
                 yield raw
-            elif self.until_end and self._at_end(idle_since):
+            self._report(consumer)
+            if not raw.progress and self.until_end and self._at_end():
                 return
             self._tell(said)
 
@@ -345,7 +365,7 @@ class KafkaSource:
         """Put a message into a batch; give its size."""
         error = message.error()
         if error is not None:
-            self._ran_into(error, message)
+            self._ran_into(error, raw, message)
             return 0
         topic, partition, offset = (
             str(message.topic()),
@@ -362,10 +382,11 @@ class KafkaSource:
         raw.origins.append(origin)
         return len(data)
 
-    def _ran_into(self, error: KafkaError, message: Message) -> None:
-        place = (_source(str(message.topic())), int(message.partition() or 0))
+    def _ran_into(self, error: KafkaError, raw: RawBatch, message: Message) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
-            self._ended.add(place)
+            # The marks of transactions take offsets too: the end may lie behind the last message.
+            place = (_source(str(message.topic())), int(message.partition() or 0))
+            raw.progress[place] = int(message.offset() or 0)
         elif error.code() == KafkaError._MAX_POLL_EXCEEDED:
             self.say(
                 "the archive was busy too long, and the group went on without this worker; it joins again"
@@ -375,11 +396,10 @@ class KafkaSource:
         else:
             self.say(self._told(error, str(message.topic() or "")))
 
-    def _at_end(self, idle_since: float) -> bool:
-        if self._assigned:
-            return self._assigned <= self._ended
-        # More workers than partitions: nothing is coming here.
-        return time.monotonic() - idle_since > _ANSWER_SECONDS
+    def _at_end(self) -> bool:
+        """Whether the group has read, and the archive has, all that was there in the beginning."""
+        read = self.positions()
+        return all(read.get(place, -1) >= end for place, end in self._goal.items())
 
     def _tell(self, said: dict[int, float]) -> None:
         """Say what the connection ran into: each kind once a minute; end on what cannot pass."""
