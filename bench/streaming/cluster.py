@@ -30,7 +30,7 @@ def find(brokers: str, *, hint: str = "start one with `make kafka`") -> dict[str
         If none answers.
     """
     try:
-        known = AdminClient(settings(brokers)).list_topics(timeout=5).brokers
+        known = AdminClient(settings(brokers)).list_topics(timeout=3).brokers
     except KafkaException:
         raise StreamError(f"no Kafka broker answers at {brokers}; {hint}") from None
     return {f"{broker.host}:{broker.port}": broker.port for broker in known.values()}

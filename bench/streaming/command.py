@@ -136,8 +136,13 @@ def _kinds(text: str) -> list[str]:
 def run(chosen: argparse.Namespace) -> None:
     """Measure, or read what was kept; then show."""
     earlier = _read(chosen.compare) if chosen.compare else None
-    taken = _read(chosen.kept) if chosen.kept else None
-    result = taken or (again(chosen) if chosen.again else measured(chosen))
+    if chosen.kept:
+        result = _read(chosen.kept)
+        result["model"] = for_lsst(result["points"])
+    elif chosen.again:
+        result = again(chosen)
+    else:
+        result = measured(chosen)
     if chosen.json:
         chosen.json.write_text(json.dumps(result, separators=(",", ":")) + "\n")
     show(result)

@@ -1,8 +1,9 @@
 """A linear model of the CPU that a visit takes, fitted to measured points, and what it says of LSST.
 
-The work of a visit is taken to be a sum: so much for each gigabyte that brokers write, for each gigabyte that
-groups read, for each thousand messages that are sent or read, and for each thousand alerts that are decoded
-and filtered. Coefficients are not negative; residuals are relative, so that small points count as large ones.
+The work of a visit is taken to be a sum: so much for each gigabyte that is sent, for each of these once more
+where three brokers share it, for each that brokers copy to each other, for each that groups read, for each
+thousand messages that are sent or read, and for each thousand alerts that are decoded and filtered.
+Coefficients are not negative; residuals are relative, so that small points count as large ones.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from typing import Any
 import numpy as np
 from bench.streaming.design import LSST_ALERTS, LSST_SECONDS, Point, from_dict
 
-TERMS = ("GB written by brokers", "GB read by groups", "1,000 messages", "1,000 alerts filtered")
+TERMS = (
+    "GB sent",
+    "GB sent, more on three brokers",
+    "GB copied between brokers",
+    "GB read by groups",
+    "1,000 messages sent or read",
+    "1,000 alerts filtered",
+)
 ROLES = ("brokers", "producers", "consumers")
 
 
@@ -45,7 +53,9 @@ def terms(point: Point, size: float) -> np.ndarray:
     filtering = sum(kind != "read" for kind in point.groups)
     return np.array(
         [
-            size * point.replication / 1e9,
+            size / 1e9,
+            size * (point.brokers > 1) / 1e9,
+            size * (point.replication - 1) / 1e9,
             size * groups / 1e9,
             point.alerts * (1 + groups) / 1e3,
             point.alerts * filtering / 1e3,
@@ -134,8 +144,10 @@ def interval(
     """
     rng = np.random.default_rng(28)
     drawn = np.empty((draws, len(wanted)))
+    # Drawn anew among points of the same terms, so that no term is left without points.
+    kinds = [np.flatnonzero((rows.astype(bool) == kind).all(axis=1)) for kind in np.unique(rows > 0, axis=0)]
     for n in range(draws):
-        chosen = rng.integers(0, len(measured), len(measured))
+        chosen = np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])
         predicted = wanted @ least_squares(rows[chosen], measured[chosen])
         # An error of +25 % is one of a model that says 1.25 of what is true.
         drawn[n] = predicted / (1 + rng.choice(errors)) if len(errors) else predicted
@@ -162,7 +174,14 @@ def for_lsst(
     lsst = np.array(
         [
             terms(
-                Point(LSST_ALERTS, LSST_SECONDS, 1, groups=kinds, replication=replication),
+                Point(
+                    LSST_ALERTS,
+                    LSST_SECONDS,
+                    1,
+                    groups=kinds,
+                    replication=replication,
+                    brokers=replication,
+                ),
                 packet * LSST_ALERTS,
             )
             for kinds, replication in wanted
@@ -174,7 +193,20 @@ def for_lsst(
         if not (measured > 0).all():
             continue
         model = fit(rows, measured, [point.key for point in points])
-        low, high = interval(rows, measured, lsst, model.left_out)
+        whole = [
+            {
+                "groups": len(each["point"]["groups"]),
+                "measured": used(each, roles),
+                "predicted": float(terms(from_dict(each["point"]), each["bytes"]) @ model.coefficients),
+            }
+            for each in kept
+        ]
+        # Whole visits are what the model is for: their errors are drawn as often as all others.
+        errors = [model.left_out]
+        if whole:
+            missed = np.array([each["predicted"] / each["measured"] - 1 for each in whole])
+            errors.append(np.resize(missed, -(-len(model.left_out) // len(missed)) * len(missed)))
+        low, high = interval(rows, measured, lsst, np.concatenate(errors))
         answer["fits"][name] = {
             "coefficients": model.coefficients.tolist(),
             "left_out": model.left_out.tolist(),
@@ -191,13 +223,6 @@ def for_lsst(
                 }
                 for n, ((kinds, replication), row) in enumerate(zip(wanted, lsst, strict=True))
             ],
-            "whole": [
-                {
-                    "groups": len(each["point"]["groups"]),
-                    "measured": used(each, roles),
-                    "predicted": float(terms(from_dict(each["point"]), each["bytes"]) @ model.coefficients),
-                }
-                for each in kept
-            ],
+            "whole": whole,
         }
     return answer

@@ -117,7 +117,7 @@ def ran(run: dict[str, Any]) -> str:
     """Say what was run, on what, and how far the load was scaled down."""
     points, machine, scale = run["points"], run["machine"], run["scale"]
     centre = points[0]["point"]
-    sizes = {each["point"]["stamps"]: each["bytes"] / each["point"]["alerts"] / 1e3 for each in points}
+    sizes = {each["point"]["stamps"]: each["bytes"] / each["point"]["alerts"] / 1e3 for each in points[::-1]}
     packets = " and ".join(
         f"{size:.0f} kB {'with' if stamps else 'without'} stamps"
         for stamps, size in sorted(sizes.items())[::-1]
@@ -189,6 +189,7 @@ def ratios(points: Sequence[dict[str, Any]]) -> str:
 
 def beside(points: Sequence[dict[str, Any]]) -> str:
     """Put DMTN-028's figures beside ours."""
+    letters = {each: "ABC"[n] for n, each in enumerate(dict.fromkeys(f.hardware for f in published.FIGURES))}
     table = []
     for figure in published.FIGURES:
         found = None
@@ -208,8 +209,10 @@ def beside(points: Sequence[dict[str, Any]]) -> str:
                 None,
             )
         ours = "not run" if found is None else _ours(figure.ours, found)
-        table.append([figure.what, figure.value, figure.hardware, ours])
-    return "\n".join(report.markdown(("", "DMTN-028", "its hardware", "ours"), table))
+        table.append([figure.what, figure.value, ours, letters[figure.hardware]])
+    legend = [f"{letter}: {hardware}" for hardware, letter in letters.items()]
+    header = ("", "DMTN-028", "ours", "its hardware")
+    return "\n".join([*report.markdown(header, table), "", "Its hardware. " + ". ".join(legend) + "."])
 
 
 def _ours(what: str, each: dict[str, Any]) -> str:
@@ -217,7 +220,11 @@ def _ours(what: str, each: dict[str, Any]) -> str:
         alerts = each["point"]["alerts"] * (each["point"]["visits"] + 1)
         return f"none of {alerts:,}"
     if what == "memory":
-        return f"{each['memory']['brokers'] / 2**30:.1f} GiB resident" if each["brokers_seen"] else "not seen"
+        return (
+            f"{each['memory']['brokers'] * 1e6 / 2**30:.2f} GiB resident"
+            if each["brokers_seen"]
+            else "not seen"
+        )
     values = [visit["produce" if what == "sent" else what] for visit in each["visits"]]
     if what == "sent":
         return f"{each['point']['alerts'] / each['median']['produce']:,.0f}"
@@ -280,9 +287,10 @@ def prediction(run: dict[str, Any]) -> str:
         f"**Extrapolation**, not measurement: 10,000 alerts of {packet / 1e3:.0f} kB in 37 s, with N groups "
         f"that read the full stream (measured: up to {largest} groups of scaled visits"
         + (f", up to {ran_whole} of whole ones" if ran_whole else "")
-        + "). Intervals are 95 %, by bootstrap of the points and the errors of points left out. Bandwidth is "
-        "arithmetic. Cores are of this machine's kind and cover brokers, producers and consumers; they are a "
-        "mean over 37 s, so that a burst that is to be out sooner needs more at once.",
+        + "). Intervals are 95 %: the points are drawn anew, and what a fit predicts is spread by the errors "
+        "of points left out and, as often, of whole visits. Bandwidth is arithmetic. Cores are of this "
+        "machine's kind and cover brokers, producers and consumers; they are a mean over 37 s, so that a "
+        "burst that is to be out sooner needs more at once.",
         "",
     ]
     by = {(each["groups"], each["replication"]): each for each in fits["all"]["lsst"]}

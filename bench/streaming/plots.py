@@ -207,6 +207,6 @@ def model(answer: dict[str, Any], path: Path, cores: int) -> None:
     right.set_xlabel("groups that read the full stream")
     right.set_ylabel("cores for 10,000 alerts in 37 s")
     right.set_xticks(range(1, 11))
-    right.set_ylim(bottom=0)
-    right.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.92))
+    right.set_ylim(0, 1.45 * max(cores, *(each["high"] for each in fit["lsst"])))
+    right.legend(frameon=False, loc="upper left")
     save(figure, path)
