@@ -17,8 +17,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Producer
-from tests.brokers import Cluster
+from confluent_kafka import Consumer, Producer, TopicPartition
+from tests.brokers import MINE, Cluster
+from tests.publish.test_kafka import messages
 
 from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import ArchiveError, Turns, locks, open_archive
@@ -67,6 +68,41 @@ def test_a_worker_among_others_killed_is_replaced(
         parent.until_said(f"worker {victim.pid} was ended by signal 9")
         parent.end()
     holds(folder, packets)
+
+
+def test_a_worker_killed_while_it_publishes(
+    kafka1: Cluster, folder: Path, packets: list[bytes], holds: Holds, tmp_path: Path
+) -> None:
+    """What passes goes on to another topic in transactions: each event is there once."""
+    topic, out = kafka1.topic(2), kafka1.topic(name=f"{MINE}{time.monotonic_ns()}.every-alert")
+    kafka1.send(topic, packets, 2)
+    (tmp_path / "every-alert.adql").write_text("SELECT * FROM alert")
+    options = ("--filters", str(tmp_path), "--publish-to", out.removesuffix("every-alert"))
+    chance = random.Random(2)
+    sent = 0
+    for _ in range(3):
+        member = Worker(kafka1, topic, folder, *options)
+        before = sent
+        until(lambda: ends(kafka1, out) > before, otherwise=lambda: member.said)  # noqa: B023
+        time.sleep(chance.uniform(0, 0.5))
+        member.kill()
+        sent = ends(kafka1, out)
+    Worker(kafka1, topic, folder, "--until-end", *options).end()
+    holds(folder, packets)
+    with open_archive(folder, read_only=True) as archive:
+        events = sorted(row["ivorn"] for row in archive.events(limit=2000))
+    found = [dict(message.headers() or [])["ivorn"] for message in messages(kafka1.brokers, out)]
+    assert sorted(ivorn.decode() for ivorn in found) == events
+    assert len(events) == len(packets)
+
+
+def ends(cluster: Cluster, topic: str) -> int:
+    """Give the offset after the last message, committed or not."""
+    consumer = Consumer({"bootstrap.servers": cluster.brokers, "group.id": topic})
+    try:
+        return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1])
+    finally:
+        consumer.close()
 
 
 def test_members_that_come_and_go(kafka1: Cluster, folder: Path, packets: list[bytes], holds: Holds) -> None:

@@ -48,7 +48,8 @@ class Worker:
         command = [
             *before,
             *(sys.executable, "-m", "vobroker", "run", "-b", cluster.brokers, "-t", topic, "-a", str(folder)),
-            *("--group", group or topic, "--batch", "40", "--no-filters", *QUICK, *options),
+            *("--group", group or topic, "--batch", "40", *QUICK, *options),
+            *(() if "--filters" in options else ("--no-filters",)),
         ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(

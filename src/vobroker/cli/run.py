@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from vobroker.pipeline.river import Counts
 
 _SURVIVAL = 10.0
+_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 def register(app: typer.Typer) -> None:
@@ -79,6 +82,18 @@ def run(
     registry: Annotated[
         str | None, typer.Option(help="URL of a Confluent schema registry.", envvar="VOBROKER_REGISTRY")
     ] = None,
+    publish_to: Annotated[
+        str | None,
+        typer.Option(
+            help="Publish what passes a filter to a Kafka topic, named this and the filter, exactly once."
+        ),
+    ] = None,
+    publish_as: Annotated[
+        str, typer.Option(help="What these messages hold: voevent, or packet, as it arrived.")
+    ] = "voevent",
+    publish_brokers: Annotated[
+        str | None, typer.Option(help="Brokers to publish to, when they are others.")
+    ] = None,
     batch: Annotated[int, typer.Option(help="Most packets in one batch, and so in one commit.", min=1)] = 512,
 ) -> None:
     """Run a worker, or several under one parent."""
@@ -89,6 +104,7 @@ def run(
         from vobroker.kafka.problems import KafkaProblem
         from vobroker.kafka.settings import SettingsError, connection
         from vobroker.pipeline import worker
+        from vobroker.publish.kafka import FORMS, KafkaOutbox
         from vobroker.sources import kafka
     except ImportError:
         fail("Kafka needs one more package: pip install 'vobroker[kafka]'", 2)
@@ -104,11 +120,17 @@ def run(
         there: Connection = connection(
             brokers, security=PRESETS[survey].security, user=user, properties=set_ or ()
         )
+        away = replace(there, brokers=connection(publish_brokers or brokers).brokers)
         begin = kafka.start(start)
         places = default_schemas(folder=schemas, registry=registry, cache=archive / "schemas")
     except (SettingsError, ValueError) as error:
         fail(str(error), 2)
 
+    if publish_as not in FORMS:
+        fail(f"--publish-as is {' or '.join(FORMS)}, not '{publish_as}'", 2)
+    if publish_to is not None and not _PREFIX.fullmatch(publish_to):
+        fail(f"topics cannot begin with '{publish_to}': use letters, digits, '.', '_' and '-'", 2)
+    outlets = [KafkaOutbox(away, publish_to, form=publish_as)] if publish_to is not None else []
     turns = Turns(archive)
 
     def positions() -> dict[tuple[str, int], int]:
@@ -140,6 +162,7 @@ def run(
                 schemas=places,
                 filters=[] if no_filters else chosen_filters(filters),
                 voevents=archive / "voevents",
+                outlets=outlets,
                 after_batch=show,
             )
         except KafkaProblem as problem:

@@ -199,6 +199,7 @@ def play(
     """Play a simulated or a recorded night."""
     try:
         from vobroker.kafka.problems import KafkaProblem
+        from vobroker.kafka.topics import ensure_topic
     except ImportError:
         fail("Kafka needs one more package: pip install 'vobroker[kafka]'", 2)
     from vobroker.alerts.schemas import default_schemas
@@ -222,7 +223,7 @@ def play(
         signal.signal(number, lambda *_: stop.set())
     sent: list[Sent] = []
     try:
-        found = simulator.ensure_topic(there, topic, partitions=partitions, replication=replication)
+        found = ensure_topic(there, topic, partitions=partitions, replication=replication)
         if found:
             err.print(found, highlight=False, soft_wrap=True)
         with (

@@ -7,10 +7,12 @@ before it is committed. Killed anywhere, a worker or its successor goes on from 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass
 from pathlib import Path
 
 from vobroker.alerts.decode import Decoded, decode
@@ -29,6 +31,44 @@ _LONGEST_DELAY = 30.0
 
 Outlet = Callable[[Archive], int]
 """Publishes what the archive has not published yet, and gives the number of events; safe to be killed."""
+
+
+@dataclass
+class _Outgoing:
+    """What passed and is not published yet: at first what an earlier process may have left."""
+
+    turns: Turns
+    voevents: Path | None
+    outlets: tuple[Outlet, ...]
+    source: KafkaSource
+    counts: Counts
+    due: float = 0.0
+    delay: float = 0.0
+    said: str = ""
+
+    def publish(self, *, last: bool = False) -> None:
+        """Publish after a commit; what failed shortly before is left until its time, or the end, comes."""
+        if last or not self.delay or time.monotonic() >= self.due:
+            self.due = 0.0
+            self.try_again()
+
+    def try_again(self) -> None:
+        """Publish if there may be something, and its time has come; what fails waits longer each time."""
+        if time.monotonic() < self.due or (self.voevents is None and not self.outlets):
+            return
+        try:
+            with self.turns.take() as archive:
+                folder = publish_folder(archive, self.voevents) if self.voevents is not None else 0
+                # The same events go to each place; they are counted once.
+                self.counts.events += max([folder, *(outlet(archive) for outlet in self.outlets)])
+        except (ArchiveError, OSError) as error:
+            self.delay = min(2 * self.delay or 1.0, _LONGEST_DELAY)
+            self.due = time.monotonic() + self.delay
+            if str(error) != self.said:
+                self.source.say(f"publishing: {error}; trying again")
+                self.said = str(error)
+        else:
+            self.due, self.delay, self.said = math.inf, 0.0, ""
 
 
 def run(
@@ -69,18 +109,20 @@ def run(
         If trying again cannot help.
     """
     counts = Counts()
+    outgoing = _Outgoing(turns, voevents, tuple(outlets), source, counts)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch") as pool:
         batches = _decoded(source, schemas, patience)
         pending = pool.submit(next, batches, None)
         try:
-            while (item := _await(pending, turns)) is not None:
+            while (item := _await(pending, turns, outgoing)) is not None:
                 pending = pool.submit(next, batches, None)
                 raw, decoded = item
                 if not _commit(raw, decoded, source, turns, filters, counts):
                     break
-                _publish(turns, voevents, outlets, source, counts)
+                outgoing.publish()
                 if after_batch is not None:
                     after_batch(counts)
+            outgoing.publish(last=True)
         finally:
             source.stop.set()
             pool.submit(batches.close)  # by the thread that may still be inside it
@@ -109,12 +151,15 @@ def _unknown(decoded: Decoded, schemas: SchemaSource) -> bool:
     return bool(schemas.silent) and any(letter.reason == "unknown-schema-id" for letter in decoded.dead)
 
 
-def _await(pending: Future[tuple[RawBatch, Decoded] | None], turns: Turns) -> tuple[RawBatch, Decoded] | None:
-    """Wait for the next batch; the archive is free for others meanwhile."""
+def _await(
+    pending: Future[tuple[RawBatch, Decoded] | None], turns: Turns, outgoing: _Outgoing
+) -> tuple[RawBatch, Decoded] | None:
+    """Wait for the next batch; the archive is free for others meanwhile, or what was left is published."""
     while True:
         try:
             return pending.result(timeout=0.1)
         except NotYet:
+            outgoing.try_again()
             turns.rest()
 
 
@@ -142,19 +187,3 @@ def _commit(
             delay = min(2 * delay, _LONGEST_DELAY)
         else:
             return True
-
-
-def _publish(
-    turns: Turns, voevents: Path | None, outlets: Sequence[Outlet], source: KafkaSource, counts: Counts
-) -> None:
-    """Publish what passed; what fails is published with the next batch, since the archive remembers."""
-    if voevents is None and not outlets:
-        return
-    try:
-        with turns.take() as archive:
-            if voevents is not None:
-                counts.events += publish_folder(archive, voevents)
-            for outlet in outlets:
-                counts.events += outlet(archive)
-    except (ArchiveError, OSError) as error:
-        source.say(f"publishing: {error}; trying again with the next batch")

@@ -28,6 +28,7 @@ from tests.brokers import Cluster
 from vobroker.alerts.schemas import default_schemas
 from vobroker.kafka.problems import KafkaProblem
 from vobroker.kafka.settings import LARGEST, Connection
+from vobroker.kafka.topics import ensure_topic
 from vobroker.sources import simulator
 from vobroker.sources.simulator.bursts import EXPOSURE_SECONDS, exposures
 
@@ -79,7 +80,7 @@ def headers(message: Message) -> dict[str, int]:
 
 def played(cluster: Cluster, topic: str, bursts: Any, **options: Any) -> list[simulator.Sent]:
     there = Connection(cluster.brokers)
-    simulator.ensure_topic(there, topic, partitions=options.pop("partitions", 3))
+    ensure_topic(there, topic, partitions=options.pop("partitions", 3))
     return list(simulator.play(bursts, there, topic, **options))
 
 
@@ -153,7 +154,7 @@ class TestASimulatedNight:
 def test_zstd_containers_of_ztf(kafka1: Cluster, tmp_path: Path) -> None:
     topic = name()
     there = Connection(kafka1.brokers, {"compression.type": "zstd"})
-    simulator.ensure_topic(there, topic)
+    ensure_topic(there, topic)
     bursts = simulator.simulated("ztf", tmp_path, visits=1, every=0, **SMALL)
     (sent,) = simulator.play(bursts, there, topic, producers=1)
     (visit,) = simulator.simulate("ztf", visits=1, **SMALL)
@@ -183,7 +184,7 @@ def test_a_visit_that_is_not_ready_is_late_and_the_next_are_not_delayed(
 def test_a_queue_smaller_than_the_burst_holds_back_and_loses_nothing(kafka1: Cluster, tmp_path: Path) -> None:
     topic = name()
     there = Connection(kafka1.brokers, {"queue.buffering.max.messages": "5", "linger.ms": "50"})
-    simulator.ensure_topic(there, topic)
+    ensure_topic(there, topic)
     bursts = simulator.simulated("lsst", tmp_path, visits=1, every=0, **SMALL | {"alerts_per_visit": 300})
     (sent,) = simulator.play(bursts, there, topic, producers=2)
     assert sent.alerts == len(messages(kafka1, topic)) == 300
@@ -238,7 +239,7 @@ class TestARecordedNight:
         said: list[str] = []
         bursts = simulator.recorded(data / "alerts", tmp_path, default_schemas(), say=said.append)
         topic = name()
-        assert simulator.ensure_topic(Connection(kafka1.brokers), topic).startswith("made the topic")
+        assert ensure_topic(Connection(kafka1.brokers), topic).startswith("made the topic")
         sent = list(simulator.play(bursts, Connection(kafka1.brokers), topic, factor=1e12))
         assert sum(s.alerts for s in sent) == sum(map(len, bursts)) == len(messages(kafka1, topic)) > 0
 
@@ -269,13 +270,11 @@ class TestARecordedNight:
 class TestTheTopic:
     def test_it_is_made_with_room_for_the_largest(self, kafka1: Cluster) -> None:
         topic, there = name(), Connection(kafka1.brokers)
-        assert (
-            simulator.ensure_topic(there, topic, partitions=5) == f"made the topic {topic} with 5 partitions"
-        )
-        assert simulator.ensure_topic(there, topic, partitions=5) == ""
-        assert simulator.ensure_topic(there, topic) == ""
+        assert ensure_topic(there, topic, partitions=5) == f"made the topic {topic} with 5 partitions"
+        assert ensure_topic(there, topic, partitions=5) == ""
+        assert ensure_topic(there, topic) == ""
         sentence = f"the topic {topic} is there with 5 partitions, not 7; it stays so"
-        assert simulator.ensure_topic(there, topic, partitions=7) == sentence
+        assert ensure_topic(there, topic, partitions=7) == sentence
         client = AdminClient({"bootstrap.servers": kafka1.brokers})
         assert len(client.list_topics(topic, timeout=10).topics[topic].partitions) == 5
         (config,) = client.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
@@ -283,12 +282,12 @@ class TestTheTopic:
 
     def test_more_copies_than_brokers(self, kafka1: Cluster) -> None:
         with pytest.raises(KafkaProblem, match=r"[Rr]eplica") as caught:
-            simulator.ensure_topic(Connection(kafka1.brokers), name(), replication=3)
+            ensure_topic(Connection(kafka1.brokers), name(), replication=3)
         assert "\n" not in str(caught.value)
 
     def test_a_property_that_does_not_exist(self, kafka1: Cluster) -> None:
         with pytest.raises(KafkaProblem, match=r'No such configuration property: "no\.such"'):
-            simulator.ensure_topic(Connection(kafka1.brokers, {"no.such": "1"}), name())
+            ensure_topic(Connection(kafka1.brokers, {"no.such": "1"}), name())
 
     def test_messages_that_it_does_not_take(self, kafka1: Cluster, tmp_path: Path) -> None:
         topic = kafka1.topic(**{"max.message.bytes": "2000"})
@@ -302,7 +301,7 @@ def test_a_stop_while_sending_leaves_a_true_count(kafka1: Cluster, tmp_path: Pat
     # One message in each request, each of which takes its time: the burst takes seconds.
     slow = {"max.in.flight.requests.per.connection": "1", "batch.num.messages": "1"}
     there = Connection(kafka1.brokers, slow | {"queue.buffering.max.messages": "2"})
-    simulator.ensure_topic(there, topic, partitions=1)
+    ensure_topic(there, topic, partitions=1)
     options = SMALL | {"alerts_per_visit": 4000}
     bursts = simulator.simulated("lsst", tmp_path, visits=2, every=0, stop=stop, **options)
     sent = list(

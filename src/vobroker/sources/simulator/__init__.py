@@ -1,7 +1,7 @@
 """Nights of Rubin and ZTF alerts, made up but consistent."""
 
 from vobroker.sources.simulator.bursts import Burst, recorded, simulated
-from vobroker.sources.simulator.play import Sent, ensure_topic, play
+from vobroker.sources.simulator.play import Sent, play
 from vobroker.sources.simulator.simulation import simulate
 from vobroker.sources.simulator.visit import Packets, Visit
 from vobroker.sources.simulator.write import FORMS, as_raw_batches, write
@@ -13,7 +13,6 @@ __all__ = [
     "Sent",
     "Visit",
     "as_raw_batches",
-    "ensure_topic",
     "play",
     "recorded",
     "simulate",
