@@ -22,7 +22,7 @@ test: ## Every check and every test: style, types, layers, then pytest
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 lint: ## Style, types and layers
 	@scripts/venv.sh test,lint,docs
@@ -45,6 +45,7 @@ bench: ## Measured comparisons; each prints a table
 	$(RUN)/python -m bench.querylog
 	@scripts/kafka.sh start 1
 	$(RUN)/python -m bench.stream
+	$(RUN)/python -m bench.latency
 
 conformance: ## Four parsers of ADQL over the query corpus; writes the tables of docs/corpus.md
 	@scripts/venv.sh test,lint,docs

@@ -35,3 +35,13 @@ def shared() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return path
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process when several run; those of the platforms share a record."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(
+            pytest.mark.xdist_group(folder.name if folder.name == "platforms" else str(item.path))
+        )

@@ -29,10 +29,11 @@ def commands(page: Path) -> list[str]:
 
 
 def delete_topics(brokers: str, script: str) -> None:
-    """Delete the topics that commands have named, where they are there."""
+    """Delete the topics that commands have named, or the beginnings of, where they are there."""
     client = AdminClient({"bootstrap.servers": brokers})
     named = set(re.findall(r"--topic (test-\S+)", script))
-    found = sorted(named & set(client.list_topics(timeout=30).topics))
+    begun = tuple(re.findall(r"--publish-to (test-\S+)", script))
+    found = [t for t in client.list_topics(timeout=30).topics if t in named or t.startswith(begun)]
     for done in client.delete_topics(found).values() if found else ():
         done.result(30)
 
@@ -43,6 +44,7 @@ def test_commands_of_the_page_run(page: Path, tmp_path: Path, request: pytest.Fi
     if KAFKA in script:
         cluster = request.getfixturevalue("kafka1")
         script = script.replace(KAFKA, cluster.brokers)
+        delete_topics(cluster.brokers, script)  # what a run that was ended has left
         request.addfinalizer(lambda: delete_topics(cluster.brokers, script))
     env = {
         **os.environ,

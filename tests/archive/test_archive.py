@@ -149,7 +149,7 @@ def passed(archive: Archive, packets: list[bytes], rows: list[int], stream: str 
         fresh, _ = transaction.add(decoded(raw(packets)).batches[0])
         assert fresh is not None
         run = Run(Named(stream, "v1"), len(fresh), pa.array(rows, pa.int32()))
-        transaction.add_matches(run, fresh)
+        transaction.add_matches([run], fresh)
 
 
 def test_an_event_cites_the_one_before_of_the_object_in_the_stream(
@@ -178,9 +178,12 @@ def test_seen_is_passed_and_rejected_and_failed(archive: Archive, ztf: list[byte
     with archive.transaction() as transaction:
         fresh, _ = transaction.add(decoded(raw(ztf)).batches[0])
         assert fresh is not None
-        transaction.add_matches(Run(Named("novae", "v1"), 34, pa.array([0, 5, 33], pa.int32())), fresh)
-        transaction.add_matches(Run(Named("broken", "v2"), 34, pa.array([], pa.int32()), "overflow"), fresh)
-        transaction.add_matches(Run(Named("nothing", "v1"), 34, pa.array([], pa.int32())), fresh)
+        runs = [
+            Run(Named("novae", "v1"), 34, pa.array([0, 5, 33], pa.int32())),
+            Run(Named("broken", "v2"), 34, pa.array([], pa.int32()), "overflow"),
+            Run(Named("nothing", "v1"), 34, pa.array([], pa.int32())),
+        ]
+        transaction.add_matches(runs, fresh)
     lines = archive.filter_ledger().to_pylist()
     assert all(row["seen"] == row["passed"] + row["rejected"] + row["failed"] for row in lines)
     nights = archive.query("SELECT night, count(*) AS n FROM alert GROUP BY night").to_pylist()

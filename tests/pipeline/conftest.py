@@ -9,8 +9,7 @@ import pytest
 
 from .workers import Account, account
 
-_LINES = pytest.StashKey[list[str]]()
-_HEAD = "| fault | sent | received | archived | duplicates | dead letters | read |"
+_HEAD = ("| fault | sent | received | archived | duplicates | dead letters | read |", "|---|" + "---:|" * 6)
 
 Holds = Callable[..., Account]
 
@@ -23,8 +22,8 @@ def holds(request: pytest.FixtureRequest) -> Holds:
         found = account(folder)
         name = request.node.name.removeprefix("test_").replace("_", " ")
         numbers = (len(sent), found.received, found.archived, found.duplicate, found.dead, found.read)
-        lines = request.config.stash.setdefault(_LINES, [_HEAD, "|---|" + "---:|" * 6])
-        lines.append(f"| {name} | {' | '.join(map(str, numbers))} |")
+        # With the report it comes to the process that prints.
+        request.node.user_properties.append(("counts", f"| {name} | {' | '.join(map(str, numbers))} |"))
         assert found.faults == ()
         assert (found.received, found.duplicate, found.dead) == (len(sent), duplicate, dead)
         assert found.archived + found.duplicate + found.dead == found.received
@@ -36,8 +35,9 @@ def holds(request: pytest.FixtureRequest) -> Holds:
     return check
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    lines = config.stash.get(_LINES, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    lines = [line for report in reports for name, line in report.user_properties if name == "counts"]
     if lines:
         terminalreporter.section("counts after each fault")
-        terminalreporter.write("\n".join([*lines, ""]))
+        terminalreporter.write("\n".join([*_HEAD, *dict.fromkeys(lines), ""]))

@@ -103,21 +103,27 @@ ADD_MEASUREMENTS = f"INSERT INTO measurement SELECT {_names(MEASUREMENT)} FROM i
 
 COUNT_MATCHES = """
     INSERT INTO filter_ledger_entry
-    SELECT $1, $2, night, count(*), count(passed."row"),
-           CASE WHEN $3 THEN 0 ELSE count(*) - count(passed."row") END, CASE WHEN $3 THEN count(*) ELSE 0 END
-    FROM nights LEFT JOIN passed USING ("row") GROUP BY night
+    SELECT stream, version, night, count(*), count(passed."row"),
+           CASE WHEN failed THEN 0 ELSE count(*) - count(passed."row") END,
+           CASE WHEN failed THEN count(*) ELSE 0 END
+    FROM ran CROSS JOIN nights LEFT JOIN passed USING (run, "row")
+    GROUP BY run, stream, version, failed, night
 """
 
 ADD_EVENTS = """
     INSERT INTO event
-    SELECT (SELECT coalesce(max(sequence), 0) FROM event) + row_number() OVER (ORDER BY "row"), ivorn,
-           $1, $2, survey, alert_id, object_id, mjd,
-           coalesce(lag(ivorn) OVER (PARTITION BY object_id ORDER BY "row"), earlier.last_ivorn), $4
-    FROM (SELECT *, $3 || '#' || survey || '-' || alert_id AS ivorn FROM passed)
+    SELECT (SELECT coalesce(max(sequence), 0) FROM event) + row_number() OVER (ORDER BY run, "row"), ivorn,
+           stream, version, survey, alert_id, object_id, mjd,
+           CASE WHEN object_id IS NOT NULL THEN coalesce(
+               lag(ivorn) OVER (PARTITION BY run, survey, object_id ORDER BY "row"), earlier.last_ivorn
+           ) END, $2
+    FROM (
+        SELECT *, $1 || stream || '#' || survey || '-' || alert_id AS ivorn FROM passed JOIN ran USING (run)
+    )
     LEFT JOIN (
-        SELECT survey, object_id, arg_max(ivorn, sequence) AS last_ivorn FROM event
-        WHERE stream = $1 AND object_id IS NOT NULL GROUP BY ALL
-    ) AS earlier USING (survey, object_id)
+        SELECT stream, survey, object_id, arg_max(ivorn, sequence) AS last_ivorn FROM event
+        WHERE (survey, object_id) IN (SELECT DISTINCT survey, object_id FROM passed) GROUP BY ALL
+    ) AS earlier USING (stream, survey, object_id)
 """
 
 FORGET_POSITIONS = """

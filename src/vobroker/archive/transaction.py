@@ -124,34 +124,41 @@ class Transaction:
         self._store(fresh, new)
         return fresh, conflicts
 
-    def add_matches(self, run: FilterMatch, fresh: AlertBatch) -> None:
-        """Note what a filter let through as events, and its account.
+    def add_matches(self, runs: Sequence[FilterMatch], fresh: AlertBatch) -> None:
+        """Note what filters let through as events, and their account.
 
         Parameters
         ----------
-        run
-            Result of the filter; a filter that broke off failed on every row it saw.
+        runs
+            Results of the filters; one that broke off failed on every row it saw.
         fresh
-            The batch it ran on, as :meth:`add` gave it.
+            The batch they ran on, as :meth:`add` gave it.
         """
-        names = [run.filter.name, run.filter.version]
-        passed = pa.array([], pa.int32()) if run.error else run.rows
-        nights = pa.table({"night": fresh.alert["night"], "row": pa.array(range(len(fresh)), pa.int32())})
-        self._do(
-            statements.COUNT_MATCHES,
-            [*names, bool(run.error)],
-            nights=nights,
-            passed=pa.table({"row": passed}),
-        )
-        if not len(passed):
+        if not runs:
             return
-        alerts = pa.Table.from_batches([fresh.alert]).select(["survey", "alert_id", "object_id", "mjd"])
-        alerts = alerts.take(passed).append_column("row", passed)
-        self._do(
-            statements.ADD_EVENTS,
-            [*names, f"ivo://{self._authority}/{run.filter.name}", _now()],
-            passed=alerts,
+        numbers = pa.array(range(len(runs)), pa.int32())
+        ran = pa.table(
+            {
+                "run": numbers,
+                "stream": pa.array([run.filter.name for run in runs], pa.string()),
+                "version": pa.array([run.filter.version for run in runs], pa.string()),
+                "failed": pa.array([bool(run.error) for run in runs], pa.bool_()),
+            }
         )
+        rows = [pa.array([], pa.int32()) if run.error else run.rows.cast(pa.int32()) for run in runs]
+        let_through = pa.concat_arrays(rows)
+        passed = pa.Table.from_batches([fresh.alert]).select(["survey", "alert_id", "object_id", "mjd"])
+        passed = (
+            passed.take(let_through)
+            .append_column("row", let_through)
+            .append_column(
+                "run", pa.array(np.repeat(np.asarray(numbers), [len(r) for r in rows]), pa.int32())
+            )
+        )
+        nights = pa.table({"night": fresh.alert["night"], "row": pa.array(range(len(fresh)), pa.int32())})
+        self._do(statements.COUNT_MATCHES, ran=ran, nights=nights, passed=passed)
+        if len(passed):
+            self._do(statements.ADD_EVENTS, [f"ivo://{self._authority}/", _now()], ran=ran, passed=passed)
 
     def add_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
         """Keep inputs that could not be used, and count them.

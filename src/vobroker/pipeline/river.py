@@ -135,8 +135,9 @@ def commit(
             if fresh is None:
                 continue
             archived += len(fresh)
-            for result in filtering.run(filters, fresh):
-                transaction.add_matches(result, fresh)
+            results = list(filtering.run(filters, fresh))
+            transaction.add_matches(results, fresh)
+            for result in results:
                 passed[result.filter.name] = passed.get(result.filter.name, 0) + len(result.rows)
                 if result.error:
                     counts.failed[result.filter.name] = result.error

@@ -58,9 +58,12 @@ class _Outgoing:
             return
         try:
             with self.turns.take() as archive:
-                folder = publish_folder(archive, self.voevents) if self.voevents is not None else 0
+                # Somebody may wait at an outlet; files can wait.
+                written = [outlet(archive) for outlet in self.outlets]
+                if self.voevents is not None:
+                    written.append(publish_folder(archive, self.voevents))
                 # The same events go to each place; they are counted once.
-                self.counts.events += max([folder, *(outlet(archive) for outlet in self.outlets)])
+                self.counts.events += max(written)
         except (ArchiveError, OSError) as error:
             self.delay = min(2 * self.delay or 1.0, _LONGEST_DELAY)
             self.due = time.monotonic() + self.delay
@@ -155,12 +158,17 @@ def _await(
     pending: Future[tuple[RawBatch, Decoded] | None], turns: Turns, outgoing: _Outgoing
 ) -> tuple[RawBatch, Decoded] | None:
     """Wait for the next batch; the archive is free for others meanwhile, or what was left is published."""
+    source = outgoing.source
+    source.wanted.set()
     while True:
         try:
-            return pending.result(timeout=0.1)
+            item = pending.result(timeout=0.1)
         except NotYet:
             outgoing.try_again()
             turns.rest()
+        else:
+            source.wanted.clear()
+            return item
 
 
 def _commit(

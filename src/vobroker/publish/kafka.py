@@ -9,9 +9,8 @@ Readers want ``isolation.level=read_committed``.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import (
     OFFSET_INVALID,
@@ -28,7 +27,7 @@ from vobroker.kafka.problems import KafkaProblem, explain
 from vobroker.kafka.settings import LARGEST, Connection
 from vobroker.kafka.topics import ensure_topic
 from vobroker.publish.folder import PublishError
-from vobroker.publish.render import packets
+from vobroker.publish.render import Packet, packets
 
 FORMS = ("voevent", "packet")
 """What a message holds: a VOEvent 2.0 document, or the survey's packet as it arrived."""
@@ -37,15 +36,6 @@ _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 _ANSWER_SECONDS = 10
 _BATCH = 200
 _OPEN_MILLISECONDS = 15_000
-
-
-class _Outgoing(NamedTuple):
-    sequence: int
-    ivorn: str
-    stream: str
-    key: str
-    headers: dict[str, str | bytes | None]
-    content: bytes
 
 
 class KafkaOutbox:
@@ -85,7 +75,8 @@ class KafkaOutbox:
         if newest <= self._last:
             return 0
         try:
-            sent = sum(self._send(batch) for batch in self._batches(archive, self._position(archive)))
+            after = self._position(archive)
+            sent = sum(self._send(batch, archive) for batch in packets(archive, after=after, batch=_BATCH))
         except KafkaException as error:
             self.close()
             raise PublishError(self._told(error.args[0])) from error
@@ -144,30 +135,7 @@ class KafkaOutbox:
             )
         return int(found.offset)
 
-    def _batches(self, archive: Archive, after: int) -> Iterator[list[_Outgoing]]:
-        for batch in packets(archive, after=after, batch=_BATCH):
-            events = {event["sequence"]: event for event in archive.events(after=after, limit=len(batch))}
-            after = batch[-1].sequence
-            yield [
-                _Outgoing(
-                    packet.sequence,
-                    packet.ivorn,
-                    packet.stream,
-                    str(events[packet.sequence]["object_id"] or packet.alert_id),
-                    {
-                        "ivorn": packet.ivorn,
-                        "survey": packet.survey,
-                        "alert_id": str(packet.alert_id),
-                        "version": str(events[packet.sequence]["version"]),
-                    },
-                    packet.content
-                    if self.form == "voevent"
-                    else archive.packet(packet.survey, packet.alert_id),
-                )
-                for packet in batch
-            ]
-
-    def _send(self, batch: list[_Outgoing]) -> int:
+    def _send(self, batch: list[Packet], archive: Archive) -> int:
         producer, reader = self._producer, self._reader
         assert producer is not None
         assert reader is not None
@@ -183,7 +151,10 @@ class KafkaOutbox:
         producer.begin_transaction()
         try:
             for event in batch:
-                self._produce(producer, event, delivered)
+                content = (
+                    event.content if self.form == "voevent" else archive.packet(event.survey, event.alert_id)
+                )
+                self._produce(producer, event, content, delivered)
             last = TopicPartition(self.group, 0, batch[-1].sequence, batch[-1].ivorn)
             producer.send_offsets_to_transaction([last], reader.consumer_group_metadata(), _ANSWER_SECONDS)
             producer.commit_transaction(2 * _ANSWER_SECONDS)
@@ -194,14 +165,16 @@ class KafkaOutbox:
             raise (KafkaException(refused[0]) if refused else error) from error
         return len(batch)
 
-    def _produce(self, producer: Producer, event: _Outgoing, delivered: Any) -> None:
+    def _produce(self, producer: Producer, event: Packet, content: bytes, delivered: Any) -> None:
+        told = ("ivorn", "survey", "alert_id", "version")
+        headers: list[tuple[str, str | bytes | None]] = [(n, str(getattr(event, n))) for n in told]
         while True:
             try:
                 producer.produce(
                     f"{self.prefix}{event.stream}",
-                    event.content,
-                    event.key,
-                    headers=event.headers,
+                    content,
+                    event.object_id or str(event.alert_id),
+                    headers=headers,
                     on_delivery=delivered,
                 )
             except BufferError:

@@ -34,9 +34,11 @@ class Packet(NamedTuple):
     sequence: int
     ivorn: str
     stream: str
+    version: str
     night: int | None
     survey: str
     alert_id: int
+    object_id: str | None
     content: bytes
 
 
@@ -58,7 +60,11 @@ def packets(
     batch
         Most events in a batch; each batch is one look-up.
     """
-    while rows := archive.query(_NEXT, [after, stream, batch]).to_pylist():
+    rows: list[dict[str, Any]] = []
+    while not rows or len(rows) == batch:
+        rows = archive.query(_NEXT, [after, stream, batch]).to_pylist()
+        if not rows:
+            return
         yield _packets(archive, rows, role)
         after = rows[-1]["sequence"]
 
@@ -92,9 +98,8 @@ def _packets(archive: Archive, rows: list[dict[str, Any]], role: str | None) -> 
             description=_descriptions().get(row["version"], ""),
             role=role or ("test" if alert in simulated else "observation"),
         )
-        found.append(
-            Packet(row["sequence"], row["ivorn"], row["stream"], row["night"], *alert, content=write(event))
-        )
+        told = {name: row[name] for name in Packet._fields if name != "content"}
+        found.append(Packet(**told, content=write(event)))
     return found
 
 

@@ -39,8 +39,8 @@ BATCH_BYTES = 64 * 2**20
 QUEUE_KILOBYTES = 64 * 1024
 """Most kilobytes that wait in memory for the river, whatever the lag: fetching pauses then."""
 
-LINGER_SECONDS = 0.1
-"""Longest time that a packet waits for others of its batch."""
+LINGER_SECONDS = 0.02
+"""Longest time that a packet waits for others of its batch while the batch is wanted."""
 
 _ANSWER_SECONDS = 5
 _LONGEST_DELAY = 30.0
@@ -125,6 +125,11 @@ class KafkaSource:
         Most packets in a batch.
     properties
         Further properties of the consumer.
+
+    Attributes
+    ----------
+    wanted
+        Cleared while nobody could take the next batch: it goes on collecting then.
     """
 
     connection: Connection
@@ -140,6 +145,8 @@ class KafkaSource:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.wanted = Event()
+        self.wanted.set()
         self._errors: list[KafkaError] = []
         self._assigned: set[tuple[str, int]] = set()
         self._goal: dict[tuple[str, int], int] = {}
@@ -343,19 +350,22 @@ class KafkaSource:
             self._tell(said)
 
     def _gather(self, consumer: Consumer) -> RawBatch:
-        """Collect a batch: until it is full, or the first packet has waited long enough."""
+        """Collect a batch: until it is full, or is wanted and the first packet has waited a little."""
         raw = RawBatch(shared=True)
         size = largest = 0
         until: float | None = None
         while (room := self.batch - len(raw.origins) - len(raw.dead)) > 0 and size < BATCH_BYTES:
             # The first packet comes alone: it shall not wait for others, and it tells how large they may be.
             number = min(room, 64, max((BATCH_BYTES - size) // max(largest, 1), 1)) if until else 1
-            left = until - time.monotonic() if until else 0.5
-            messages = consumer.consume(number, timeout=max(left, 0))
+            left = max(until - time.monotonic(), 0.0) if until else 0.5
+            late = until is not None and left == 0.0
+            if late and self.wanted.is_set():
+                break
+            messages = consumer.consume(number, timeout=LINGER_SECONDS if late else left)
             for message in messages:
                 taken = self._take(raw, message)
                 size, largest = size + taken, max(largest, taken)
-            if not messages or self.stop.is_set():
+            if self.stop.is_set() or (until is None and not messages):
                 break
             if until is None and raw.progress:
                 until = time.monotonic() + LINGER_SECONDS
