@@ -10,8 +10,8 @@
 #   scripts/kafka.sh wipe              stop all and delete their data
 #   scripts/kafka.sh show [1|3]        addresses, user, certificate
 #
-# The jars come from Maven Central and are kept in ~/.cache/vobroker (root: /var/cache/vobroker), so that only the first start needs the
-# network. VOBROKER_KAFKA names the folder of the data, VOBROKER_KAFKA_PORT the first port (default 19092).
+# The jars come from Maven Central and are kept in ~/.cache/vobroker (root: /var/cache/vobroker), so that only
+# the first start needs the network. VOBROKER_KAFKA names the folder of the data, VOBROKER_KAFKA_PORT the first port (default 19092).
 set -eu
 version=4.4.0
 state=${VOBROKER_KAFKA:-${TMPDIR:-/tmp}/vobroker-kafka-$(id -u)}
@@ -169,7 +169,6 @@ start_node() { # cluster, node
     else
         set -- "$1" "$2" env
     fi
-    cluster=$1 node=$2
     shift 2
     # A session of its own: what ends the shell does not end the broker.
     nohup "$@" java -Xmx"$heap" -Xms64m -XX:+UseSerialGC -cp "$jars/*" \

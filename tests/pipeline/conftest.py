@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
-from .workers import Account, account
+from .workers import RUNNING, Account, account
 
 _HEAD = ("| fault | sent | received | archived | duplicates | dead letters | read |", "|---|" + "---:|" * 6)
 
 Holds = Callable[..., Account]
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left() -> Iterator[None]:
+    """End what a test that failed has left running."""
+    yield
+    for process in RUNNING:
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children():
+                child.kill()
+        process.kill()
+        process.wait(30)
+    RUNNING.clear()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,10 @@ def alerts(number: int, seed: int = 1) -> list[bytes]:
     return [packet for visit in visits for packet in visit.packets][:number]
 
 
+RUNNING: list[subprocess.Popen[bytes]] = []
+"""Every worker that was started; none outlives its test."""
+
+
 class Worker:
     """One ``vobroker run`` in a process of its own; what it says goes to a file."""
 
@@ -40,7 +44,6 @@ class Worker:
         folder: Path,
         *options: str,
         group: str = "",
-        environment: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
     ) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -52,9 +55,9 @@ class Worker:
             *(() if "--filters" in options else ("--no-filters",)),
         ]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env={**os.environ, "COLUMNS": "200", **(environment or {})}
-            )
+            environment = {**os.environ, "COLUMNS": "200"}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        RUNNING.append(self.process)
 
     @property
     def said(self) -> str:
