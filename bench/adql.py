@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import report
-
 from vobroker.adql import AdqlError, check, corpus, parse, translate, tree
 from vobroker.votypes.columns import Column, Table
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import report
 from rich.progress import Progress
 
+from bench import report
 from vobroker.adql import corpus
 from vobroker.adql.corpus.report import to_html, to_junit
 from vobroker.adql.corpus.tally import Row, by_features, by_folder, by_kind

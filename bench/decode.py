@@ -16,8 +16,8 @@ from pathlib import Path
 
 import fastavro
 import pyarrow as pa
-from bench import report
 
+from bench import report
 from vobroker.alerts.avro.program import Program, compile_program
 from vobroker.alerts.avro.read import Datums, read
 from vobroker.alerts.decode import decode

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench.streaming.clients import StreamError
-from bench.streaming.cluster import find
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from matplotlib.figure import Figure
 from rich.progress import Progress
 
 from bench import report
+from bench.streaming.clients import StreamError
+from bench.streaming.cluster import find
 from vobroker.archive import open_archive
 from vobroker.kafka.settings import Connection
 from vobroker.kafka.topics import ensure_topic

@@ -11,7 +11,6 @@ from collections import Counter
 from pathlib import Path
 
 from bench.report import show
-
 from vobroker.adql.querylog import mine, read
 from vobroker.adql.querylog.clusters import outcome
 from vobroker.adql.querylog.simulate import MAKERS, access_log, entries

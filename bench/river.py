@@ -16,8 +16,8 @@ import zlib
 from pathlib import Path
 
 import fastavro
-from bench import report
 
+from bench import report
 from vobroker.alerts.columns import ALERT
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import default_schemas

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from bench.streaming.clients import StreamError, settings
-from bench.streaming.watch import listening
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
+
+from bench.streaming.clients import StreamError, settings
+from bench.streaming.watch import listening
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "kafka.sh"
 _BASE = int(os.environ.get("VOBROKER_KAFKA_PORT", "19092"))

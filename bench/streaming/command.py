@@ -16,6 +16,10 @@ from typing import Any
 
 import confluent_kafka
 import psutil
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench import report, stream
 from bench.streaming import cluster, compare, page, plots, watch
 from bench.streaming.clients import CONSUMER, PRODUCER, StreamError
 from bench.streaming.conduct import measure
@@ -32,10 +36,6 @@ from bench.streaming.design import (
 )
 from bench.streaming.model import for_lsst
 from bench.streaming.packets import Pool, make
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from bench import report, stream
 
 PATIENCE_SECONDS = 15.0
 """A point waits so long for others to leave the machine alone."""

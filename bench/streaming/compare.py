@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from bench.streaming.clients import StreamError
 from bench.streaming.design import Point, from_dict
 

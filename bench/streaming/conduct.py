@@ -17,6 +17,9 @@ from typing import Any
 
 import numpy as np
 import psutil
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
 from bench.streaming import cluster, watch
 from bench.streaming.clients import StreamError, guarded
 from bench.streaming.consumers import Reader, consume
@@ -24,8 +27,6 @@ from bench.streaming.design import Point
 from bench.streaming.packets import Pool
 from bench.streaming.producers import Sender, produce
 from bench.streaming.summary import Seen, summary
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
 SAMPLE_SECONDS = 0.1
 TAIL_SECONDS = 0.3

@@ -11,8 +11,9 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 import numpy as np
-from bench.streaming.clients import CONSUMER, HEADER, MARK, StreamError, settings
 from confluent_kafka import Consumer, Message, TopicPartition
+
+from bench.streaming.clients import CONSUMER, HEADER, MARK, StreamError, settings
 
 FILTERS = {
     "all": "SELECT * FROM alert",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from bench.streaming.design import LSST_ALERTS, LSST_SECONDS, Point, from_dict
 
 TERMS = (

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import report
 from bench.streaming import plots, published
 from bench.streaming.design import LSST_ALERTS, LSST_SECONDS, from_dict
-
-from bench import report
 
 QUIET = 0.10
 """Share of the machine that others may use before a point is called disturbed."""

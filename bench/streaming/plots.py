@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench.streaming.design import LSST_SECONDS
-from bench.streaming.summary import QUANTILES
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from bench.streaming.design import LSST_SECONDS
+from bench.streaming.summary import QUANTILES
 
 WITH, WITHOUT = "#1f5fa8", "#d9822b"
 COLOURS = ("#1f5fa8", "#d9822b", "#3a8f5c", "#a13d63", "#7a6bb0", "#6b6b6b")

@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 
+from confluent_kafka import KafkaError, Message, Producer
+
 from bench.streaming.clients import HEADER, MARK, PRODUCER, StreamError, settings
 from bench.streaming.packets import Pool
-from confluent_kafka import KafkaError, Message, Producer
 
 
 @dataclass(frozen=True)

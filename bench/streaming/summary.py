@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from bench.streaming import watch
 from bench.streaming.clients import StreamError
 from bench.streaming.design import Point

@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from confluent_kafka.admin import AdminClient
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.brokers import Cluster
+
 from bench.streaming import compare, design, model, packets
 from bench.streaming.clients import StreamError
 from bench.streaming.conduct import measure
 from bench.streaming.design import Choice, Point
 from bench.streaming.summary import Seen, conserve
-from confluent_kafka.admin import AdminClient
-from hypothesis import given
-from hypothesis import strategies as st
-from tests.brokers import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = Point(alerts=600, every=2.0, visits=5)

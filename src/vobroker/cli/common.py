@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -34,8 +35,13 @@ DEFAULT_ARCHIVE = Path("vobroker-data")
 
 def fail(message: str, status: int = 1) -> NoReturn:
     """Say in one plain sentence what is wrong and leave with a non-zero status."""
-    err.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(status)
+
+
+def warn(sentence: str) -> None:
+    """Say in one plain sentence what is wrong and go on."""
+    err.print(f"[yellow]warning:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
 def progress() -> Progress:

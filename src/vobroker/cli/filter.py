@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
 from vobroker.cli.query import list_tables, wrong
@@ -79,9 +80,9 @@ def show(
         print("\n".join(f.text.rstrip("\n") for f in found))
         return
     for f in found:
-        out.print(f"[bold]{f.title}[/]  {f.name} {f.version}", highlight=False)
+        out.print(f"[bold]{escape(f.title)}[/]  {f.name} {f.version}", highlight=False)
         if f.description:
-            out.print(f.description, highlight=False)
+            out.print(f.description, highlight=False, markup=False)
         out.print(to_text(f.checked.query), markup=False, highlight=False)
         table = Table("column", "type", "unit", "description")
         for column in f.columns:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out, progress
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out, progress, warn
 
 if TYPE_CHECKING:
     from vobroker.filters import Filter
@@ -97,7 +97,7 @@ def report(counts: Counts, archive: Path) -> None:
     if counts.events:
         out.print(f"{counts.events} VOEvents written to {archive / 'voevents'}", highlight=False)
     for name, error in counts.failed.items():
-        err.print(f"[yellow]warning:[/] filter {name} failed: {error}", highlight=False)
+        warn(f"filter {name} failed: {error}")
     if counts.dead:
         err.print(f"[yellow]{counts.dead} dead letters:[/] vobroker deadletter list --archive {archive}")
     if counts.received and counts.dead == counts.received:

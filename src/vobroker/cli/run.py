@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out, warn
 from vobroker.cli.ingest import chosen_filters, report
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def run(
 
     stop = Event()
     source = kafka.KafkaSource(
-        there, topics, group, positions, remember, begin, stop, _warn, until_end=until_end, batch=batch
+        there, topics, group, positions, remember, begin, stop, warn, until_end=until_end, batch=batch
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -168,10 +168,6 @@ def run(
         except KafkaProblem as problem:
             fail(str(problem))
     report(counts, archive)
-
-
-def _warn(sentence: str) -> None:
-    err.print(f"[yellow]warning:[/] {sentence}", highlight=False, soft_wrap=True)
 
 
 def _parent(workers: int) -> int:
@@ -201,7 +197,7 @@ def _parent(workers: int) -> int:
                 status = max(status, code)
                 continue
             delays[worker] = 1.0 if time.monotonic() - began > _SURVIVAL else min(2 * delays[worker], 60.0)
-            _warn(f"worker {child.pid} was ended by signal {-code}; another starts in {delays[worker]:g} s")
+            warn(f"worker {child.pid} was ended by signal {-code}; another starts in {delays[worker]:g} s")
             waiting[worker] = time.monotonic() + delays[worker]
     for child, _ in running.values():
         child.terminate()

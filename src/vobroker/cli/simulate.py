@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vobroker.cli.common import err, fail, out, progress
+from vobroker.cli.common import err, fail, out, progress, warn
 
 if TYPE_CHECKING:
     from vobroker.sources.simulator import Sent
@@ -225,7 +225,7 @@ def play(
     try:
         found = ensure_topic(there, topic, partitions=partitions, replication=replication)
         if found:
-            err.print(found, highlight=False, soft_wrap=True)
+            err.print(found, highlight=False, markup=False, soft_wrap=True)
         with (
             tempfile.TemporaryDirectory(prefix="vobroker-play-") as folder,
             progress() as bar,
@@ -244,7 +244,7 @@ def play(
             bursts: Iterable[simulator.Burst]
             if night is not None:
                 bursts = simulator.recorded(
-                    night, Path(folder), places, visits=visits, stop=stop, say=_warn, told=told
+                    night, Path(folder), places, visits=visits, stop=stop, say=warn, told=told
                 )
                 _announce(bursts, factor)
                 bar.update(task, total=len(bursts))
@@ -270,7 +270,7 @@ def play(
                 # Who makes packets has ended before the folder is removed.
                 bursts = stack.enter_context(closing(made))
             for done in simulator.play(
-                bursts, there, topic, producers=producers, factor=factor, stop=stop, say=_warn, state=state
+                bursts, there, topic, producers=producers, factor=factor, stop=stop, say=warn, state=state
             ):
                 sent.append(done)
                 bar.advance(task)
@@ -301,10 +301,6 @@ def _announce(bursts: list[Any], factor: float) -> None:
         highlight=False,
         soft_wrap=True,
     )
-
-
-def _warn(sentence: str) -> None:
-    err.print(f"[yellow]warning:[/] {sentence}", highlight=False, soft_wrap=True)
 
 
 def _line(done: Sent) -> str:
