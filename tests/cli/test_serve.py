@@ -10,6 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.brokers import Cluster
+
+from vobroker.archive import open_archive
+from vobroker.sources import simulator
 
 
 @pytest.fixture
@@ -60,6 +64,34 @@ def test_pages_show_what_flows_in_until_interrupted_even_while_somebody_reads(tm
     assert f"http://127.0.0.1:{free}/" in out
     assert err == ""
     assert server.returncode == 128 + signal.SIGINT
+
+
+def test_alerts_flow_in_from_kafka(tmp_path: Path, kafka1: Cluster) -> None:
+    topic = kafka1.topic()
+    (visit,) = simulator.simulate("lsst", visits=1, alerts_per_visit=30, history=False, cutouts=False)
+    kafka1.send(topic, visit.packets)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        free = listener.getsockname()[1]
+    words = ("--archive", tmp_path / "a", "--port", free, "-b", kafka1.brokers, "-t", topic, "--group", topic)
+    with subprocess.Popen(
+        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            wait_for_alerts(f"http://127.0.0.1:{free}/?format=json")
+            server.send_signal(signal.SIGINT)
+            _, err = server.communicate(timeout=60)
+        finally:
+            server.kill()
+    assert err == ""
+    with open_archive(tmp_path / "a", read_only=True) as archive:
+        assert archive.positions() == {(f"kafka:{topic}", 0): 30}
+        assert len(archive.latest(100)) == 30
+
+
+def test_kafka_options_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    assert "--topic needs --brokers" in refused("--archive", tmp_path, "-t", "x")
+    assert "given as host:port" in refused("--archive", tmp_path, "-t", "x", "-b", "nowhere")
+    assert "name a topic with --topic" in refused("--archive", tmp_path, "-b", "h:1", "--port", 0)
 
 
 def wait_for_alerts(address: str) -> dict:

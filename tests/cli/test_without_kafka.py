@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-BLOCKED = "import sys; sys.modules['confluent_kafka'] = None; from vobroker.cli import main; main()"
+BLOCKED = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "confluent_kafka":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from vobroker.cli import main
+main()
+"""
 
 
 def vobroker(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

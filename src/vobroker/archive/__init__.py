@@ -3,13 +3,14 @@
 from vobroker.archive.archive import AUTHORITY, Archive, open_archive
 from vobroker.archive.errors import ArchiveError, QueryStopped
 from vobroker.archive.transaction import FilterMatch, Transaction
-from vobroker.archive.turns import Turns
+from vobroker.archive.turns import Held, Turns
 
 __all__ = [
     "AUTHORITY",
     "Archive",
     "ArchiveError",
     "FilterMatch",
+    "Held",
     "QueryStopped",
     "Transaction",
     "Turns",

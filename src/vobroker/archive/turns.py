@@ -96,3 +96,21 @@ class Turns:
         if self._turn >= 0:
             os.close(self._turn)
             self._turn = -1
+
+
+class Held:
+    """The turn that never ends: of a process that keeps its archive open, and is alone with it."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    @contextmanager
+    def take(self) -> Iterator[Archive]:
+        """Give the archive."""
+        yield self._archive
+
+    def rest(self) -> None:
+        """Nobody waits."""
+
+    def close(self) -> None:
+        """Who opened the archive closes it."""

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -16,9 +15,9 @@ import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out, warn
 from vobroker.cli.ingest import chosen_filters, report
+from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 
 if TYPE_CHECKING:
-    from vobroker.kafka.settings import Connection
     from vobroker.pipeline.river import Counts
 
 _SURVIVAL = 10.0
@@ -34,20 +33,13 @@ def register(app: typer.Typer) -> None:
 
 def run(
     brokers: Annotated[
-        str, typer.Option("--brokers", "-b", envvar="VOBROKER_KAFKA", help="host:port, with commas between.")
+        str,
+        typer.Option("--brokers", "-b", envvar="VOBROKER_BROKERS", help="host:port, with commas between."),
     ],
     archive: ArchiveOption = DEFAULT_ARCHIVE,
-    survey: Annotated[
-        str, typer.Option(help="Preset: rubin, ztf, or generic. Gives topics and security unless you do.")
-    ] = "generic",
-    topic: Annotated[
-        list[str] | None,
-        typer.Option("--topic", "-t", help="Topic; a regular expression when it begins with ^. Repeatable."),
-    ] = None,
-    group: Annotated[
-        str,
-        typer.Option(envvar="VOBROKER_KAFKA_GROUP", help="Consumer group; its members share the partitions."),
-    ] = "vobroker",
+    survey: SurveyOption = "generic",
+    topic: TopicOption = None,
+    group: GroupOption = "vobroker",
     start: Annotated[
         str,
         typer.Option(
@@ -65,17 +57,8 @@ def run(
         typer.Option(help="Folder of .adql filters, or one file; the starter filters when not given."),
     ] = None,
     no_filters: Annotated[bool, typer.Option("--no-filters", help="Archive only.")] = False,
-    user: Annotated[
-        str | None,
-        typer.Option(
-            envvar="VOBROKER_KAFKA_USER",
-            help="User for SASL; the password is in VOBROKER_KAFKA_PASSWORD, or in the file that "
-            "VOBROKER_KAFKA_PASSWORD_FILE names.",
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Property of librdkafka, name=value. Repeatable.")
-    ] = None,
+    user: UserOption = None,
+    set_: SetOption = None,
     schemas: Annotated[
         Path | None, typer.Option(help="Folder of Avro schemas for packets that do not carry theirs.")
     ] = None,
@@ -99,52 +82,29 @@ def run(
     """Run a worker, or several under one parent."""
     if workers > 1:
         raise typer.Exit(_parent(workers))
-    try:
-        from vobroker.kafka.presets import PRESETS
-        from vobroker.kafka.problems import KafkaProblem
-        from vobroker.kafka.settings import SettingsError, connection
-        from vobroker.pipeline import worker
-        from vobroker.publish.kafka import FORMS, KafkaOutbox
-        from vobroker.sources import kafka
-    except ImportError:
-        fail("Kafka needs one more package: pip install 'vobroker[kafka]'", 2)
+    reading = Reading(
+        brokers, survey, topic or (), group, start, user, set_ or (), until_end=until_end, batch=batch
+    )
+    reading.connection()  # says so when Kafka is not installed
     from vobroker.alerts.schemas import default_schemas
     from vobroker.archive import Turns
-
-    if survey not in PRESETS:
-        fail(f"no preset '{survey}'; there are: {', '.join(PRESETS)}", 2)
-    topics = tuple(topic or PRESETS[survey].topics)
-    if not topics:
-        fail("name a topic with --topic, or a survey with --survey", 2)
-    try:
-        there: Connection = connection(
-            brokers, security=PRESETS[survey].security, user=user, properties=set_ or ()
-        )
-        away = replace(there, brokers=connection(publish_brokers or brokers).brokers)
-        begin = kafka.start(start)
-        places = default_schemas(folder=schemas, registry=registry, cache=archive / "schemas")
-    except (SettingsError, ValueError) as error:
-        fail(str(error), 2)
+    from vobroker.kafka.problems import KafkaProblem
+    from vobroker.pipeline import worker
+    from vobroker.publish.kafka import FORMS, KafkaOutbox
 
     if publish_as not in FORMS:
         fail(f"--publish-as is {' or '.join(FORMS)}, not '{publish_as}'", 2)
     if publish_to is not None and not _PREFIX.fullmatch(publish_to):
         fail(f"topics cannot begin with '{publish_to}': use letters, digits, '.', '_' and '-'", 2)
-    outlets = [KafkaOutbox(away, publish_to, form=publish_as)] if publish_to is not None else []
-    turns = Turns(archive)
-
-    def positions() -> dict[tuple[str, int], int]:
-        with turns.take() as store:
-            return store.positions()
-
-    def remember(progress: dict[tuple[str, int], int]) -> None:
-        with turns.take() as store, store.transaction() as transaction:
-            transaction.set_positions(progress)
-
-    stop = Event()
-    source = kafka.KafkaSource(
-        there, topics, group, positions, remember, begin, stop, warn, until_end=until_end, batch=batch
-    )
+    turns, stop = Turns(archive), Event()
+    source = reading.source(turns, stop)
+    outlets = []
+    if publish_to is not None:
+        outlets.append(KafkaOutbox(reading.connection(publish_brokers), publish_to, form=publish_as))
+    try:
+        places = default_schemas(folder=schemas, registry=registry, cache=archive / "schemas")
+    except ValueError as error:
+        fail(str(error), 2)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with err.status("waiting for alerts", spinner="dots") as status:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out, warn
+from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -47,6 +48,18 @@ def serve(
     ingest: Annotated[
         list[Path] | None, typer.Option(help="Packets to read meanwhile; may be given again.")
     ] = None,
+    brokers: Annotated[
+        str | None,
+        typer.Option("--brokers", "-b", help="Read alerts from Kafka meanwhile, as `vobroker run` does."),
+    ] = None,
+    topic: TopicOption = None,
+    survey: SurveyOption = "generic",
+    group: GroupOption = "vobroker",
+    start: Annotated[
+        str, typer.Option(help="Where to begin in topics that were never read; see `vobroker run`.")
+    ] = "earliest",
+    user: UserOption = None,
+    set_: SetOption = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Let simulated nights flow in.")] = False,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
@@ -59,16 +72,25 @@ def serve(
     if missing:
         fail(f"no such file or folder: {', '.join(missing)}", 2)
     chosen = _filters(filters)
+    kafka = None
+    if brokers is not None:
+        kafka = Reading(brokers, survey, topic or (), group, start, user, set_ or ())
+        kafka.connection()
+    elif topic:
+        fail("--topic needs --brokers", 2)
     stop = threading.Event()
     with _listen(host, port) as listener:
         try:
             with open_archive(archive) as store:
                 sources = _sources(store, ingest or [], simulate, stop)
+                rivers = [_river(sources, store, chosen, archive / "voevents", stop)] if sources else []
+                if kafka is not None:
+                    rivers.append(_worker(kafka, store, chosen, archive, stop))
                 address = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
                 out.print(
                     f"[bold]{title}[/] is at [link={address}]{address}[/]   Ctrl-C ends it", highlight=False
                 )
-                with _flowing(sources, store, chosen, archive / "voevents", stop):
+                with _flowing(rivers, stop):
                     if open_page:
                         threading.Timer(0.8, webbrowser.open, [address]).start()
                     _run(create_app(store, filters=chosen, title=title), listener)
@@ -134,34 +156,60 @@ def _sources(
     return sources
 
 
-@contextmanager
-def _flowing(
+def _river(
     sources: list[Callable[[], Iterable[RawBatch]]],
     store: Archive,
     filters: list[Filter],
     voevents: Path,
     stop: threading.Event,
-) -> Iterator[None]:
-    """Let sources flow into the archive, one after the other in a thread, until the block ends."""
+) -> Callable[[], None]:
+    """Let sources flow into the archive, one after the other."""
     from vobroker.alerts.schemas import default_schemas
-    from vobroker.archive import ArchiveError
     from vobroker.pipeline.river import run
 
     def flow() -> None:
-        try:
-            for source in sources:
-                run(source(), store, schemas=default_schemas(), filters=filters, voevents=voevents, stop=stop)
-                if stop.is_set():
-                    return
-        except ArchiveError as error:
-            err.print(
-                f"[bold red]error:[/] {error}; the pages stay, but nothing more comes in", soft_wrap=True
-            )
+        for source in sources:
+            run(source(), store, schemas=default_schemas(), filters=filters, voevents=voevents, stop=stop)
+            if stop.is_set():
+                return
 
-    river = threading.Thread(target=flow, name="river")
-    river.start()
+    return flow
+
+
+def _worker(
+    kafka: Reading, store: Archive, filters: list[Filter], archive: Path, stop: threading.Event
+) -> Callable[[], None]:
+    """Let Kafka topics flow into the archive, which this process has for itself."""
+    from vobroker.alerts.schemas import default_schemas
+    from vobroker.archive import Held
+    from vobroker.pipeline import worker
+
+    held = Held(store)
+    source = kafka.source(held, stop)
+    schemas = default_schemas(cache=archive / "schemas")
+
+    def flow() -> None:
+        worker.run(source, held, schemas=schemas, filters=filters, voevents=archive / "voevents")
+
+    return flow
+
+
+@contextmanager
+def _flowing(rivers: list[Callable[[], None]], stop: threading.Event) -> Iterator[None]:
+    """Let each river flow in a thread until the block ends; the pages outlive one that breaks off."""
+
+    def flow(river: Callable[[], None]) -> None:
+        try:
+            river()
+        except Exception as error:
+            warn(f"{error}; the pages stay, but nothing more comes in")
+
+    threads = [threading.Thread(target=flow, args=(river,), name="river") for river in rivers]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        river.join()
+        for thread in threads:
+            thread.join()

@@ -133,7 +133,10 @@ def _evening(start: str) -> date:
 
 def play(
     context: typer.Context,
-    brokers: Annotated[str, typer.Option("--kafka", "-k", help="host:port, with commas between.")],
+    brokers: Annotated[
+        str,
+        typer.Option("--kafka", "-k", envvar="VOBROKER_BROKERS", help="host:port, with commas between."),
+    ],
     topic: Annotated[
         str, typer.Option("--topic", "-t", help="Topic; made when it is not there.")
     ] = "alerts-simulated",

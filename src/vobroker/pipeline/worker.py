@@ -18,7 +18,7 @@ from pathlib import Path
 from vobroker.alerts.decode import Decoded, decode
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
-from vobroker.archive import Archive, ArchiveError, Turns
+from vobroker.archive import Archive, ArchiveError, Held, Turns
 from vobroker.filters import Filter
 from vobroker.pipeline.river import Counts, commit
 from vobroker.publish.folder import publish_folder
@@ -37,7 +37,7 @@ Outlet = Callable[[Archive], int]
 class _Outgoing:
     """What passed and is not published yet: at first what an earlier process may have left."""
 
-    turns: Turns
+    turns: Turns | Held
     voevents: Path | None
     outlets: tuple[Outlet, ...]
     source: KafkaSource
@@ -76,7 +76,7 @@ class _Outgoing:
 
 def run(
     source: KafkaSource,
-    turns: Turns,
+    turns: Turns | Held,
     *,
     schemas: SchemaSource,
     filters: Sequence[Filter] = (),
@@ -155,7 +155,7 @@ def _unknown(decoded: Decoded, schemas: SchemaSource) -> bool:
 
 
 def _await(
-    pending: Future[tuple[RawBatch, Decoded] | None], turns: Turns, outgoing: _Outgoing
+    pending: Future[tuple[RawBatch, Decoded] | None], turns: Turns | Held, outgoing: _Outgoing
 ) -> tuple[RawBatch, Decoded] | None:
     """Wait for the next batch; the archive is free for others meanwhile, or what was left is published."""
     source = outgoing.source
@@ -175,7 +175,7 @@ def _commit(
     raw: RawBatch,
     decoded: Decoded,
     source: KafkaSource,
-    turns: Turns,
+    turns: Turns | Held,
     filters: Sequence[Filter],
     counts: Counts,
 ) -> bool:
