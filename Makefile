@@ -22,7 +22,7 @@ test: ## Every check and every test: style, types, layers, then pytest
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	$(RUN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	$(RUN)/python -m pytest -n auto --maxprocesses 4
 
 lint: ## Style, types and layers
 	@scripts/venv.sh test,lint,docs
