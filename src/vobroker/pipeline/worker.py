@@ -146,6 +146,8 @@ def _decoded(
             source.stop.wait(min(delay, max(until - time.monotonic(), 0)))
             delay = min(2 * delay, _LONGEST_DELAY)
             decoded = decode(raw, schemas, whole=True)
+        if source.stop.is_set() and _unknown(decoded, schemas):
+            return  # not waited for to the end: the next worker reads them again
         yield raw, decoded
 
 

@@ -74,6 +74,7 @@ class KafkaOutbox:
         newest = archive.query("SELECT coalesce(max(sequence), 0) FROM event")[0][0].as_py()
         if newest <= self._last:
             return 0
+        self._errors.clear()
         try:
             after = self._position(archive)
             sent = sum(self._send(batch, archive) for batch in packets(archive, after=after, batch=_BATCH))
