@@ -24,6 +24,11 @@ MINE = f"test-{uuid.uuid4().hex[:6]}-"
 BASE = int(os.environ.get("VOBROKER_KAFKA_PORT", "19092"))
 
 
+def name() -> str:
+    """Name a topic that is deleted after the tests, whoever makes it."""
+    return f"{MINE}{uuid.uuid4().hex[:8]}"
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A running cluster of 1 or 3 brokers."""
@@ -47,14 +52,14 @@ class Cluster:
     def certificate(self) -> str:
         return str(STATE / "ca.pem")
 
-    def topic(self, partitions: int = 1, name: str = "", **config: str) -> str:
+    def topic(self, partitions: int = 1, called: str = "", **config: str) -> str:
         """Make a topic of its own."""
-        name = name or f"{MINE}{uuid.uuid4().hex[:8]}"
-        new = NewTopic(name, partitions, self.size, config=config)
+        called = called or name()
+        new = NewTopic(called, partitions, self.size, config=config)
         client = AdminClient({"bootstrap.servers": self.brokers})
         for done in client.create_topics([new]).values():
             done.result(30)
-        return name
+        return called
 
     def send(
         self, topic: str, values: Sequence[bytes | None], partitions: int = 1, **properties: object
@@ -92,7 +97,7 @@ def _cluster(size: int) -> Iterator[Cluster]:
     cluster = Cluster(size)
     yield cluster
     client = AdminClient({"bootstrap.servers": cluster.brokers})
-    mine = [name for name in client.list_topics(timeout=30).topics if name.startswith(MINE)]
+    mine = [topic for topic in client.list_topics(timeout=30).topics if topic.startswith(MINE)]
     for done in client.delete_topics(mine).values() if mine else ():
         done.result(30)
 

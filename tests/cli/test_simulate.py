@@ -8,15 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from confluent_kafka.admin import AdminClient
-from tests.brokers import Cluster
+from tests.brokers import Cluster, name
 from typer.testing import CliRunner
 
 from vobroker.cli import simulate
@@ -35,26 +33,6 @@ def handlers() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-MADE: set[str] = set()
-
-
-def name() -> str:
-    """Name a topic that is deleted after the tests."""
-    topic = f"test-play-{uuid.uuid4().hex[:12]}"
-    MADE.add(topic)
-    return topic
-
-
-@pytest.fixture(scope="module", autouse=True)
-def topics(kafka1: Cluster) -> Iterator[None]:
-    """Delete what was made: others may use the same broker."""
-    yield
-    client = AdminClient({"bootstrap.servers": kafka1.brokers})
-    there = MADE & set(client.list_topics(timeout=30).topics)
-    for done in client.delete_topics(sorted(there)).values() if there else ():
-        done.result(30)
 
 
 def play(*arguments: str) -> Any:

@@ -74,7 +74,7 @@ def test_a_worker_killed_while_it_publishes(
     kafka1: Cluster, folder: Path, packets: list[bytes], holds: Holds, tmp_path: Path
 ) -> None:
     """What passes goes on to another topic in transactions: each event is there once."""
-    topic, out = kafka1.topic(2), kafka1.topic(name=f"{MINE}{time.monotonic_ns()}.every-alert")
+    topic, out = kafka1.topic(2), kafka1.topic(called=f"{MINE}{time.monotonic_ns()}.every-alert")
     kafka1.send(topic, packets, 2)
     (tmp_path / "every-alert.adql").write_text("SELECT * FROM alert")
     options = ("--filters", str(tmp_path), "--publish-to", out.removesuffix("every-alert"))
@@ -121,7 +121,8 @@ def test_members_that_come_and_go(kafka1: Cluster, folder: Path, packets: list[b
             guest.process.wait(60)
         until(lambda: received(folder) == len(packets), 90, lambda: stays.said)
         stays.stop()
-    assert all(guest.process.returncode == (-9 if n % 2 else 0) for n, guest in enumerate(guests))
+    # One that is ended before it has begun dies of the signal.
+    assert all(guest.process.returncode in ((-9,) if n % 2 else (0, -15)) for n, guest in enumerate(guests))
     holds(folder, packets)
 
 

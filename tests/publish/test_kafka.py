@@ -118,7 +118,7 @@ def test_a_transaction_that_fails_leaves_nothing_and_is_made_good(
     kafka1: Cluster, archive: Archive, prefix: str, alerts: list[bytes]
 ) -> None:
     number = flow(archive, alerts[:60])
-    narrow = kafka1.topic(name=f"{prefix}bright-ones", **{"max.message.bytes": "1000"})
+    narrow = kafka1.topic(called=f"{prefix}bright-ones", **{"max.message.bytes": "1000"})
     outbox = KafkaOutbox(Connection(kafka1.brokers), prefix)
     with pytest.raises(PublishError, match="do not take messages so large"):
         outbox(archive)

@@ -163,8 +163,8 @@ def test_a_topic_that_was_made_anew_is_an_error(kafka1: Cluster) -> None:
 
 
 def test_topics_by_regular_expression(kafka1: Cluster) -> None:
-    stem = kafka1.topic(name=f"{MINE}night-{time.monotonic_ns()}")
-    other = kafka1.topic(name=f"{stem}_programid1")
+    stem = kafka1.topic(called=f"{MINE}night-{time.monotonic_ns()}")
+    other = kafka1.topic(called=f"{stem}_programid1")
     kafka1.send(stem, [b"no"])
     kafka1.send(other, [b"yes"])
     assert Reader(kafka1.brokers, f"^{stem}_programid[0-9]$").values() == [b"yes"]
@@ -251,7 +251,7 @@ class TestMissing:
         thread = threading.Thread(target=read, daemon=True)
         thread.start()
         time.sleep(0.5)
-        kafka1.topic(name=name)
+        kafka1.topic(called=name)
         kafka1.send(name, [b"at last"])
         thread.join(60)
         stop.set()

@@ -8,9 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.brokers import Cluster
+from tests.brokers import Cluster, name
 
 from vobroker.alerts.schemas import default_schemas
 from vobroker.kafka.problems import KafkaProblem
@@ -33,26 +31,6 @@ from vobroker.sources import simulator
 from vobroker.sources.simulator.bursts import EXPOSURE_SECONDS, exposures
 
 SMALL: dict[str, Any] = {"history_nights": 0, "cutouts": False, "alerts_per_visit": 40}
-
-
-MADE: set[str] = set()
-
-
-def name() -> str:
-    """Name a topic that is deleted after the tests."""
-    topic = f"test-play-{uuid.uuid4().hex[:12]}"
-    MADE.add(topic)
-    return topic
-
-
-@pytest.fixture(scope="module", autouse=True)
-def topics(kafka1: Cluster) -> Iterator[None]:
-    """Delete what was made: others may use the same broker."""
-    yield
-    client = AdminClient({"bootstrap.servers": kafka1.brokers})
-    there = MADE & set(client.list_topics(timeout=30).topics)
-    for done in client.delete_topics(sorted(there)).values() if there else ():
-        done.result(30)
 
 
 def messages(cluster: Cluster, topic: str) -> list[Message]:
