@@ -49,3 +49,15 @@ class ByFile(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     return ByFile(config, log)
+
+
+_HEAD = ("| fault | sent | received | archived | duplicates | dead letters | read |", "|---|" + "---:|" * 6)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the counts that fault tests noted; the process that prints has not loaded their folder."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    lines = [line for report in reports for name, line in report.user_properties if name == "counts"]
+    if lines:
+        terminalreporter.section("counts after each fault")
+        terminalreporter.write("\n".join([*_HEAD, *dict.fromkeys(lines), ""]))

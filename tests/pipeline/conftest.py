@@ -11,8 +11,6 @@ import pytest
 
 from .workers import RUNNING, Account, account
 
-_HEAD = ("| fault | sent | received | archived | duplicates | dead letters | read |", "|---|" + "---:|" * 6)
-
 Holds = Callable[..., Account]
 
 
@@ -48,11 +46,3 @@ def holds(request: pytest.FixtureRequest) -> Holds:
         return found
 
     return check
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
-    lines = [line for report in reports for name, line in report.user_properties if name == "counts"]
-    if lines:
-        terminalreporter.section("counts after each fault")
-        terminalreporter.write("\n".join([*_HEAD, *dict.fromkeys(lines), ""]))
