@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import uuid
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ FILTERS = {
     "recent-and-rising": "SELECT * FROM alert WHERE n_detections < 10 AND real_bogus > 0.5 AND mag < 24",
     "bright": "SELECT * FROM alert WHERE mag < 20 AND solar_system = 0",
 }
-COLOURS = ("#4063a0", "#c05a1c", "#2f7d4f", "#7a4b9a", "#555555", "#a08a00")
+COLOURS = ("#4063a0", "#c05a1c", "#2f7d4f", "#7a4b9a")
 WARM = 20
 """Alerts that go ahead and do not count: the first batch makes the tables."""
 
@@ -139,9 +140,7 @@ def plot(path: Path, seconds: dict[float, np.ndarray]) -> None:
     """Draw which share of the alerts is there after which time."""
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.add_subplot()
-    for colour, (rate, values) in zip(
-        ("#4063a0", "#c05a1c", "#2f7d4f", "#7a4b9a"), seconds.items(), strict=False
-    ):
+    for colour, (rate, values) in zip(cycle(COLOURS), seconds.items(), strict=False):
         ends = np.sort(values[:, -1])
         share = np.arange(1, len(ends) + 1) / len(ends)
         axes.plot(

@@ -22,7 +22,7 @@ FILTERS = {
 }
 BATCH = 256
 LINGER_SECONDS = 0.1
-"""Longest time that an alert waits for others of its batch, as in the broker's own source."""
+"""Longest time that an alert waits for others of its batch."""
 
 
 @dataclass(frozen=True)
