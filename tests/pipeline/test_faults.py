@@ -304,16 +304,9 @@ def test_clocks_that_jump(
     topic = kafka1.topic(**{"message.timestamp.after.max.ms": str(2**50), "retention.ms": "-1"})
     producer = Producer({"bootstrap.servers": kafka1.brokers})
     turns, stop = Turns(folder), threading.Event()
-
-    def positions() -> dict[tuple[str, int], int]:
-        with turns.take() as archive:
-            return archive.positions()
-
-    def remember(progress: dict[tuple[str, int], int]) -> None:
-        with turns.take() as archive, archive.transaction() as transaction:
-            transaction.set_positions(progress)
-
-    source = KafkaSource(Connection(kafka1.brokers), [topic], topic, positions, remember, stop=stop)
+    source = KafkaSource(
+        Connection(kafka1.brokers), [topic], topic, turns.positions, turns.remember, stop=stop
+    )
     with ThreadPoolExecutor(1) as pool:
         run = pool.submit(worker.run, source, turns, schemas=default_schemas())
         try:
@@ -323,7 +316,7 @@ def test_clocks_that_jump(
                 for packet in packets[end - 300 : end]:
                     producer.produce(topic, packet, timestamp=int(Clock.now(UTC).timestamp() * 1000))
                 assert producer.flush(30) == 0
-                until(lambda: run.done() or positions().get((f"kafka:{topic}", 0)) == end)  # noqa: B023
+                until(lambda: run.done() or turns.positions().get((f"kafka:{topic}", 0)) == end)  # noqa: B023
         finally:
             stop.set()
     assert run.result().archived == 900

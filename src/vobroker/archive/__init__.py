@@ -3,10 +3,11 @@
 from vobroker.archive.archive import AUTHORITY, Archive, open_archive
 from vobroker.archive.errors import ArchiveError, QueryStopped
 from vobroker.archive.transaction import FilterMatch, Transaction
-from vobroker.archive.turns import Held, Turns
+from vobroker.archive.turns import Access, Held, Turns
 
 __all__ = [
     "AUTHORITY",
+    "Access",
     "Archive",
     "ArchiveError",
     "FilterMatch",

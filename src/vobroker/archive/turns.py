@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from vobroker.archive import locks
@@ -21,7 +22,33 @@ IDLE_SECONDS = 0.5
 """Time without a change after which the archive is closed, so that others may read it."""
 
 
-class Turns:
+class Access(ABC):
+    """How a process that reads a source comes at its archive, and at the positions in it."""
+
+    @abstractmethod
+    def take(self) -> AbstractContextManager[Archive]:
+        """Have the archive open for writing, and for this process alone, within the block."""
+
+    @abstractmethod
+    def rest(self) -> None:
+        """Let others at it if they wait; never waits."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the access."""
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Give the next packet to read of every (source, partition) that was read from."""
+        with self.take() as archive:
+            return archive.positions()
+
+    def remember(self, progress: Mapping[tuple[str, int], int]) -> None:
+        """Commit positions before anything is read from them."""
+        with self.take() as archive, archive.transaction() as transaction:
+            transaction.set_positions(progress)
+
+
+class Turns(Access):
     """The turns of one process at an archive.
 
     Parameters
@@ -98,7 +125,7 @@ class Turns:
             self._turn = -1
 
 
-class Held:
+class Held(Access):
     """The turn that never ends: of a process that keeps its archive open, and is alone with it."""
 
     def __init__(self, archive: Archive) -> None:

@@ -13,7 +13,7 @@ import typer
 from vobroker.cli.common import fail, warn
 
 if TYPE_CHECKING:
-    from vobroker.archive import Held, Turns
+    from vobroker.archive import Access
     from vobroker.kafka.settings import Connection
     from vobroker.sources.kafka import KafkaSource
 
@@ -41,6 +41,14 @@ SetOption = Annotated[
 ]
 
 
+def need_kafka() -> None:
+    """Leave with an error where Kafka's library is not installed."""
+    try:
+        import_module("confluent_kafka")
+    except ImportError:
+        fail("Kafka needs one more package: pip install 'vobroker[kafka]'", 2)
+
+
 @dataclass(frozen=True)
 class Reading:
     """What the options say: where the brokers are, and what to read from them."""
@@ -57,10 +65,7 @@ class Reading:
 
     def connection(self, brokers: str | None = None) -> Connection:
         """Describe the connection to these brokers, or with the same security to others."""
-        try:
-            import_module("confluent_kafka")
-        except ImportError:
-            fail("Kafka needs one more package: pip install 'vobroker[kafka]'", 2)
+        need_kafka()
         from vobroker.kafka.presets import PRESETS
         from vobroker.kafka.settings import SettingsError, connection
 
@@ -74,7 +79,7 @@ class Reading:
         except SettingsError as error:
             fail(str(error), 2)
 
-    def source(self, turns: Turns | Held, stop: Event) -> KafkaSource:
+    def source(self, turns: Access, stop: Event) -> KafkaSource:
         """Give the source, with its positions in the archive; nothing is read before it is iterated."""
         there = self.connection()
         from vobroker.kafka.presets import PRESETS
@@ -88,15 +93,7 @@ class Reading:
         except ValueError as error:
             fail(str(error), 2)
 
-        def positions() -> dict[tuple[str, int], int]:
-            with turns.take() as store:
-                return store.positions()
-
-        def remember(progress: dict[tuple[str, int], int]) -> None:
-            with turns.take() as store, store.transaction() as transaction:
-                transaction.set_positions(progress)
-
         return kafka.KafkaSource(
-            there, topics, self.group, positions, remember, begin, stop, warn,
+            there, topics, self.group, turns.positions, turns.remember, begin, stop, warn,
             until_end=self.until_end, batch=self.batch,
         )  # fmt: skip

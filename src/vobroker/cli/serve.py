@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out, warn
+from vobroker.cli.ingest import chosen_filters
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def serve(
     missing = [str(path) for path in ingest or () if not path.exists()]
     if missing:
         fail(f"no such file or folder: {', '.join(missing)}", 2)
-    chosen = _filters(filters)
+    chosen = chosen_filters(filters)
     kafka = None
     if brokers is not None:
         kafka = Reading(brokers, survey, topic or (), group, start, user, set_ or ())
@@ -109,16 +110,6 @@ def _run(app: FastAPI, listener: socket.socket) -> None:
 
     config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=3)
     Server(config).run(sockets=[listener])
-
-
-def _filters(path: Path | None) -> list[Filter]:
-    from vobroker.adql import AdqlError
-    from vobroker.filters import load_filters, starter_filters
-
-    try:
-        return starter_filters() if path is None else load_filters(path)
-    except (AdqlError, OSError) as error:
-        fail(str(error), 2)
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vobroker.cli.common import err, fail, out, progress, warn
+from vobroker.cli.kafka import SetOption, UserOption, need_kafka
 
 if TYPE_CHECKING:
     from vobroker.sources.simulator import Sent
@@ -179,17 +180,8 @@ def play(
         str, typer.Option(help="Evening of the night; another gives other identifiers.")
     ] = "2026-03-05",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds and options give equal packets.")] = 0,
-    user: Annotated[
-        str | None,
-        typer.Option(
-            envvar="VOBROKER_KAFKA_USER",
-            help="User for SASL; the password is in VOBROKER_KAFKA_PASSWORD, or in the file that "
-            "VOBROKER_KAFKA_PASSWORD_FILE names.",
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Property of librdkafka, name=value. Repeatable.")
-    ] = None,
+    user: UserOption = None,
+    set_: SetOption = None,
     schemas: Annotated[
         Path | None,
         typer.Option(help="Folder of Avro schemas for a night's packets that do not carry theirs."),
@@ -200,13 +192,11 @@ def play(
     as_json: Annotated[bool, typer.Option("--json", help="Summary as JSON.")] = False,
 ) -> None:
     """Play a simulated or a recorded night."""
-    try:
-        from vobroker.kafka.problems import KafkaProblem
-        from vobroker.kafka.topics import ensure_topic
-    except ImportError:
-        fail("Kafka needs one more package: pip install 'vobroker[kafka]'", 2)
+    need_kafka()
     from vobroker.alerts.schemas import default_schemas
+    from vobroker.kafka.problems import KafkaProblem
     from vobroker.kafka.settings import SettingsError, connection
+    from vobroker.kafka.topics import ensure_topic
     from vobroker.sources import simulator
 
     if not 0 < factor < float("inf"):

@@ -18,7 +18,7 @@ from pathlib import Path
 from vobroker.alerts.decode import Decoded, decode
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
-from vobroker.archive import Archive, ArchiveError, Held, Turns
+from vobroker.archive import Access, Archive, ArchiveError
 from vobroker.filters import Filter
 from vobroker.pipeline.river import Counts, commit
 from vobroker.publish.folder import publish_folder
@@ -37,7 +37,7 @@ Outlet = Callable[[Archive], int]
 class _Outgoing:
     """What passed and is not published yet: at first what an earlier process may have left."""
 
-    turns: Turns | Held
+    turns: Access
     voevents: Path | None
     outlets: tuple[Outlet, ...]
     source: KafkaSource
@@ -76,7 +76,7 @@ class _Outgoing:
 
 def run(
     source: KafkaSource,
-    turns: Turns | Held,
+    turns: Access,
     *,
     schemas: SchemaSource,
     filters: Sequence[Filter] = (),
@@ -157,7 +157,7 @@ def _unknown(decoded: Decoded, schemas: SchemaSource) -> bool:
 
 
 def _await(
-    pending: Future[tuple[RawBatch, Decoded] | None], turns: Turns | Held, outgoing: _Outgoing
+    pending: Future[tuple[RawBatch, Decoded] | None], turns: Access, outgoing: _Outgoing
 ) -> tuple[RawBatch, Decoded] | None:
     """Wait for the next batch; the archive is free for others meanwhile, or what was left is published."""
     source = outgoing.source
@@ -177,7 +177,7 @@ def _commit(
     raw: RawBatch,
     decoded: Decoded,
     source: KafkaSource,
-    turns: Turns | Held,
+    turns: Access,
     filters: Sequence[Filter],
     counts: Counts,
 ) -> bool:

@@ -60,12 +60,10 @@ def packets(
     batch
         Most events in a batch; each batch is one look-up.
     """
-    rows: list[dict[str, Any]] = []
-    while not rows or len(rows) == batch:
-        rows = archive.query(_NEXT, [after, stream, batch]).to_pylist()
-        if not rows:
-            return
+    while rows := archive.query(_NEXT, [after, stream, batch]).to_pylist():
         yield _packets(archive, rows, role)
+        if len(rows) < batch:
+            return
         after = rows[-1]["sequence"]
 
 
