@@ -1,7 +1,8 @@
 """The archive: tables, packets, ledger and dead letters."""
 
-from vobroker.archive.archive import AUTHORITY, Archive, open_archive
+from vobroker.archive.archive import AUTHORITY, Archive
 from vobroker.archive.errors import ArchiveError, QueryStopped
+from vobroker.archive.places import Place, Server, open_archive, place
 from vobroker.archive.transaction import FilterMatch, Transaction
 from vobroker.archive.turns import Access, Held, Turns
 
@@ -12,8 +13,11 @@ __all__ = [
     "ArchiveError",
     "FilterMatch",
     "Held",
+    "Place",
     "QueryStopped",
+    "Server",
     "Transaction",
     "Turns",
     "open_archive",
+    "place",
 ]

@@ -1,14 +1,12 @@
-"""Stored packets read again: one of them, or all of a time as batches."""
+"""Stored packets read again, and decoded anew as batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
-
-import pyarrow as pa
 
 from vobroker.alerts.batch import AlertBatch
 from vobroker.alerts.decode import decode
@@ -16,71 +14,44 @@ from vobroker.alerts.origin import Origin
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import PacketSchema, SchemaSource, read_schema
 from vobroker.archive.errors import ArchiveError
-from vobroker.archive.segments import Segments
-
-Query = Callable[[str, Sequence[Any]], pa.Table]
 
 ROWS = 512
 """Most alerts in a batch."""
 
-_PAGE = """
-    SELECT payload.rowid AS place, segment, start, length, packet_head.content AS head,
-           packet_schema.content AS "schema", source, partition, position, received
-    FROM payload JOIN alert USING (survey, alert_id)
-    JOIN packet_schema ON payload."schema" = packet_schema.id
-    LEFT JOIN packet_head ON payload.head = packet_head.id
-    WHERE place > $1 AND ({}) ORDER BY place LIMIT {}
-"""
+
+@dataclass(frozen=True, slots=True)
+class StoredPacket:
+    """A packet as it arrived, with the schema it was decoded with, and whence and when it came."""
+
+    packet: bytes
+    schema: bytes
+    source: str
+    partition: int
+    position: int
+    received: datetime
 
 
-def packets(query: Query, segments: Segments, condition: str, parameters: Sequence[Any]) -> Iterator[bytes]:
-    """Give the packets of alerts as they arrived, in order of arrival."""
-    for page in _pages(query, condition, parameters):
-        for row in page:
-            yield _packet(segments, row)
+Page = list[StoredPacket]
 
 
-def batches(
-    query: Query, segments: Segments, condition: str, parameters: Sequence[Any]
-) -> Iterator[AlertBatch]:
-    """Decode the packets of alerts anew, with the schemas they were decoded with before.
-
-    Parameters
-    ----------
-    query
-        Asks the database.
-    segments
-        Where the packets are.
-    condition, parameters
-        Which alerts: SQL on the columns of ``alert`` and ``payload``.
+def batches(pages: Iterable[Page]) -> Iterator[AlertBatch]:
+    """Decode packets anew, with the schemas they were decoded with before.
 
     Raises
     ------
     ArchiveError
         If a packet cannot be read any more.
     """
-    for page in _pages(query, condition, parameters):
-        for (schema, received), rows in groupby(page, lambda row: (row["schema"], row["received"])):
+    for page in pages:
+        for (schema, received), rows in groupby(page, lambda row: (row.schema, row.received)):
             raw = RawBatch()
             for row in rows:
-                raw.data.append(_packet(segments, row))
-                raw.origins.append(Origin(row["source"], row["partition"], row["position"]))
+                raw.data.append(row.packet)
+                raw.origins.append(Origin(row.source, row.partition, row.position))
             decoded = decode(raw, _Stored(_schema(schema)), received=received.replace(tzinfo=UTC))
             for letter in decoded.dead:
                 raise ArchiveError(f"a stored packet cannot be read any more: {letter.message}")
             yield from decoded.batches
-
-
-def _pages(query: Query, condition: str, parameters: Sequence[Any]) -> Iterator[list[dict[str, Any]]]:
-    sql = _PAGE.format(condition, ROWS)
-    page = query(sql, [-1, *parameters]).to_pylist()
-    while page:
-        yield page
-        page = query(sql, [page[-1]["place"], *parameters]).to_pylist() if len(page) == ROWS else []
-
-
-def _packet(segments: Segments, row: dict[str, Any]) -> bytes:
-    return (row["head"] or b"") + segments.read(row["segment"], row["start"], row["length"])
 
 
 class _Stored(SchemaSource):

@@ -6,7 +6,6 @@ from duckdb import DuckDBPyConnection
 
 from vobroker.alerts.columns import (
     ALERT,
-    ARCHIVE,
     DEAD_LETTER,
     EVENT,
     FILTER_LEDGER,
@@ -131,11 +130,6 @@ def grow_native(db: DuckDBPyConnection, table: Table) -> Table:
                 "UPDATE native_column SET type = ? WHERE survey = ? AND name = ?", [wide, survey, name]
             )
     return native_tables(db)[survey]
-
-
-def public_tables(db: DuckDBPyConnection) -> dict[str, Table]:
-    """Give all tables that may be queried, by name."""
-    return {table.name: table for table in ARCHIVE} | native_tables(db)
 
 
 def quote(name: str) -> str:

@@ -15,8 +15,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from vobroker.archive import locks
-from vobroker.archive.archive import AUTHORITY, Archive, open_archive
+from vobroker.archive.archive import AUTHORITY, Archive
 from vobroker.archive.errors import ArchiveError
+from vobroker.archive.places import open_archive
 
 IDLE_SECONDS = 0.5
 """Time without a change after which the archive is closed, so that others may read it."""

@@ -77,7 +77,7 @@ def render(archive: Archive, ivorn: str, *, role: str | None = None) -> bytes:
     """
     rows = archive.query(_ONE, [ivorn]).to_pylist()
     if not rows:
-        raise ArchiveError(f"there is no event {ivorn} in {archive.folder}")
+        raise ArchiveError(f"there is no event {ivorn} in {archive.place}")
     return _packets(archive, rows, role)[0].content
 
 

@@ -1,0 +1,70 @@
+"""Where an archive is: in a folder, or on a PostgreSQL server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vobroker.archive.archive import AUTHORITY, Archive
+from vobroker.archive.errors import ArchiveError
+
+SCHEMES = ("postgresql", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A PostgreSQL database, by a connection URI of libpq (PostgreSQL documentation, section 34.1.1).
+
+    Written out it is without password and options, so that it can stand in messages.
+    """
+
+    url: str
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.url)
+        user, at, host = parts.netloc.rpartition("@")
+        return f"postgresql://{user.partition(':')[0]}{at}{host}{parts.path}"
+
+    def __repr__(self) -> str:
+        return f"Server({str(self)!r})"
+
+
+Place = Path | Server
+
+
+def place(text: str | Path) -> Place:
+    """Read a place: ``postgresql://…`` is a server, everything else a folder."""
+    scheme, colon, _ = str(text).partition("://")
+    return Server(str(text)) if colon and scheme in SCHEMES else Path(text)
+
+
+def open_archive(
+    where: Place | str, *, create: bool = True, read_only: bool = False, authority: str = AUTHORITY
+) -> Archive:
+    """Open an archive.
+
+    Parameters
+    ----------
+    where
+        Its folder, or the URL of its PostgreSQL database.
+    create
+        Make it when it is not there. A database is never made, only the tables in one.
+    read_only
+        Open it for reading. Of an archive in a folder several processes may then read, while none
+        writes; where workers share it this waits for a turn, and they wait until it is closed.
+    authority
+        Naming authority of the events that will be added.
+
+    Raises
+    ------
+    ArchiveError
+        If there is no archive, it is one of a newer version, is in use by another process, or
+        cannot be reached, read or made.
+    """
+    found = place(where) if isinstance(where, str) else where
+    if isinstance(found, Server):
+        raise ArchiveError(f"there is no archive in {found}")
+    from vobroker.archive.folder import open_folder
+
+    return open_folder(found, create=create, read_only=read_only, authority=authority)
