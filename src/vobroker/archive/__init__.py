@@ -3,6 +3,7 @@
 from vobroker.archive.archive import AUTHORITY, Archive
 from vobroker.archive.errors import ArchiveError, QueryStopped
 from vobroker.archive.places import Place, Server, open_archive, place
+from vobroker.archive.reading import Reading
 from vobroker.archive.transaction import FilterMatch, Transaction
 from vobroker.archive.turns import Access, Held, Turns
 
@@ -15,6 +16,7 @@ __all__ = [
     "Held",
     "Place",
     "QueryStopped",
+    "Reading",
     "Server",
     "Transaction",
     "Turns",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,6 +15,7 @@ from vobroker.alerts.batch import AlertBatch, Cutout
 from vobroker.alerts.columns import ARCHIVE, DEAD_LETTER
 from vobroker.archive import replay
 from vobroker.archive.errors import ArchiveError
+from vobroker.archive.reading import Reading
 from vobroker.archive.tables import quote
 from vobroker.archive.transaction import Transaction
 from vobroker.timeseries import LightCurve
@@ -105,6 +106,22 @@ class Archive(ABC):
             At the time limit.
         ArchiveError
             If the query fails, with the database's reason.
+        """
+
+    @abstractmethod
+    def read(
+        self, sql: str, parameters: Sequence[Any] = (), *, lent: Mapping[str, pa.Table] | None = None
+    ) -> Reading:
+        """Start a query whose rows are taken as they come, with constant memory.
+
+        Parameters
+        ----------
+        sql
+            SQL of the engine; never text from a user.
+        parameters
+            Values for ``$1``, ``$2`` ...
+        lent
+            Arrow tables that the SQL can name besides those of the archive, by plain names.
         """
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ import pyarrow as pa
 from vobroker.archive import locks, replay, tables
 from vobroker.archive.archive import Archive, Row
 from vobroker.archive.errors import ArchiveError, QueryStopped
+from vobroker.archive.folder_transaction import FolderTransaction
 from vobroker.archive.once import Once
+from vobroker.archive.reading import BATCH_ROWS, Reading
 from vobroker.archive.segments import Segments
 from vobroker.archive.transaction import Transaction
 from vobroker.votypes.columns import Table
@@ -116,8 +118,7 @@ class FolderArchive(Archive):
         self._turn = turn
         self._db = db
         self._segments = segments
-        self._heads = Once("packet_head")
-        self._schemas = Once("packet_schema")
+        self._once = {table: Once(table) for table in ("packet_head", "packet_schema")}
         self._writing = threading.Lock()
         self._local = threading.local()
         self._readers: list[duckdb.DuckDBPyConnection] = []
@@ -141,14 +142,14 @@ class FolderArchive(Archive):
             db = self._db.cursor()
             try:
                 db.begin()
-                yield Transaction(db, self._segments, self._heads, self._schemas, self.authority)
+                yield FolderTransaction(db, self._segments, self._once, self.authority)
                 db.commit()
             except BaseException as error:
                 with suppress(duckdb.Error):
                     db.rollback()
                 self._segments.cut(number, end)
-                self._heads.forget()
-                self._schemas.forget()
+                for once in self._once.values():
+                    once.forget()
                 if isinstance(error, duckdb.Error):
                     raise ArchiveError(f"cannot write to {self.folder}: {_sentence(error)}") from error
                 raise
@@ -181,6 +182,12 @@ class FolderArchive(Archive):
             if timer:
                 timer.cancel()
 
+    def read(
+        self, sql: str, parameters: Sequence[Any] = (), *, lent: Mapping[str, pa.Table] | None = None
+    ) -> Reading:
+        """Start a query whose rows are taken as they come."""
+        return _FolderReading(self._connection(), sql, parameters, lent or {})
+
     def native_tables(self) -> dict[str, Table]:
         """Give the native table of each survey that has one."""
         return tables.native_tables(self._cursor())
@@ -208,15 +215,73 @@ class FolderArchive(Archive):
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """Give this thread's connection to the database."""
         if not hasattr(self._local, "db"):
-            try:
-                self._local.db = self._db.cursor()
-            except duckdb.ConnectionException as error:
-                raise ArchiveError(f"the archive {self.folder} is closed") from error
+            self._local.db = self._connection()
             self._readers.append(self._local.db)
         db: duckdb.DuckDBPyConnection = self._local.db
         return db
 
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._db.cursor()
+        except duckdb.ConnectionException as error:
+            raise ArchiveError(f"the archive {self.folder} is closed") from error
 
-def _sentence(error: duckdb.Error) -> str:
+
+class _FolderReading(Reading):
+    """A query on a connection of its own."""
+
+    def __init__(
+        self,
+        db: duckdb.DuckDBPyConnection,
+        sql: str,
+        parameters: Sequence[Any],
+        lent: Mapping[str, pa.Table],
+    ) -> None:
+        self._db = db
+        self._sql = sql
+        self._parameters = list(parameters)
+        self._lent = lent
+        self._reader: pa.RecordBatchReader | None = None
+        self._stopped = threading.Event()
+        self._closing = threading.Lock()
+        self._closed = False
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            for name, data in self._lent.items():
+                self._db.register(name, data)
+            self._check()
+            # A relation is streamed; the result of execute() would be held as a whole.
+            self._reader = self._db.sql(self._sql, params=self._parameters).to_arrow_reader(BATCH_ROWS)
+            for batch in self._reader:
+                self._check()
+                yield batch
+        except (duckdb.Error, OSError) as error:
+            self._check(error)
+            raise ArchiveError(f"the query failed: {_sentence(error)}") from error
+        self._check()
+
+    def cancel(self) -> None:
+        """Stop the query."""
+        self._stopped.set()
+        with self._closing:
+            if not self._closed:
+                self._db.interrupt()
+
+    def close(self) -> None:
+        """End the query."""
+        with self._closing:
+            self._closed = True
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._db.close()
+
+    def _check(self, error: Exception | None = None) -> None:
+        if self._stopped.is_set():
+            raise QueryStopped("the query was stopped") from error
+
+
+def _sentence(error: Exception) -> str:
     """Give the first line of what DuckDB says."""
     return str(error).splitlines()[0]

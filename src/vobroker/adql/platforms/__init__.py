@@ -1,5 +1,7 @@
 """One file per engine: how a checked ADQL tree is written in its SQL."""
 
+from collections.abc import Mapping
+
 from vobroker.adql.check import CheckedQuery
 from vobroker.adql.platforms.base import Translation, Translator
 from vobroker.adql.platforms.duckdb import DuckDB
@@ -36,8 +38,17 @@ ENGINES: dict[str, type[Translator]] = {
 """Translators by platform."""
 
 
-def translate(checked: CheckedQuery, engine: str) -> Translation:
+def translate(checked: CheckedQuery, engine: str, *, stored: Mapping[str, str] | None = None) -> Translation:
     """Write a checked query in an engine's SQL.
+
+    Parameters
+    ----------
+    checked
+        The query.
+    engine
+        A name in :data:`ENGINES`.
+    stored
+        What tables are called in the database, where that is another name than in the query.
 
     Raises
     ------
@@ -46,4 +57,4 @@ def translate(checked: CheckedQuery, engine: str) -> Translation:
     """
     if engine not in ENGINES:
         raise ValueError(f"there is no engine {engine}; known: {', '.join(ENGINES)}")
-    return ENGINES[engine](checked).translate()
+    return ENGINES[engine](checked, stored or {}).translate()

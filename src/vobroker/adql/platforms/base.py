@@ -233,7 +233,8 @@ class Translator(Spherical):
         match table:
             case tree.TableName():
                 source = self.checked.sources[id(table)]
-                name = ".".join(map(self.identifier, source.table.split(".")))
+                stored = self.stored_names.get(source.table, source.table)
+                name = ".".join(map(self.identifier, stored.split(".")))
                 return self.alias(name, source.alias)
             case tree.DerivedTable(query=query):
                 return self.alias(f"({self.body(query)})", self.checked.sources[id(table)].alias)

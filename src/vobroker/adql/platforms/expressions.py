@@ -7,7 +7,7 @@ gives NULL, on all engines alike. Halves are rounded away from zero; CAST to an 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import inf, isfinite, nextafter
 from typing import Any, ClassVar, NoReturn
@@ -90,8 +90,9 @@ class Expressions(ABC):
     reads_text_as_numbers: ClassVar[bool] = True
     """Whether CAST refuses text that is no number; engines that read it as 0 do not."""
 
-    def __init__(self, checked: CheckedQuery) -> None:
+    def __init__(self, checked: CheckedQuery, stored_names: Mapping[str, str] | None = None) -> None:
         self.checked = checked
+        self.stored_names = stored_names or {}
         self.parameters: list[Any] = []
         self._numbers: dict[str, int] = {}
         self._outputs: list[tuple[Output, ...]] = []
