@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vobroker.sky import cone_ranges, healpix29, healpix29_centre, offset, separation
+from vobroker.sky import cone_ranges, healpix29, healpix29_centre, offset, polygon_ranges, separation
 from vobroker.sky.healpix import CELLS
 
 MAS = 1 / 3.6e6
@@ -124,3 +124,41 @@ def test_the_whole_sky_is_one_range() -> None:
 def test_a_bad_cone_is_refused(ra: float, dec: float, radius: float) -> None:
     with pytest.raises(ValueError, match="is not between"):
         cone_ranges(ra, dec, radius)
+
+
+def direction(ra: float, dec: float) -> tuple[float, float, float]:
+    a, d = math.radians(ra), math.radians(dec)
+    return math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
+
+
+def triangle(corners: list[tuple[float, float]]) -> list[tuple[float, float, float]]:
+    """Inward normals of the edges of the triangle with these corners."""
+    a, b, c = (np.array(direction(*corner)) for corner in corners)
+    sign = np.sign(np.dot(np.cross(a, b), c))
+    return [tuple(sign * np.cross(*edge)) for edge in ((a, b), (b, c), (c, a))]
+
+
+@given(st.one_of(positions, special), st.floats(-9, 1.7), st.integers(0, 2**32))
+def test_no_position_in_a_polygon_is_missed(centre: tuple[float, float], exponent: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    size = 10.0**exponent
+    corners = np.transpose(offset(*centre, rng.uniform(0, 360, 3), size * rng.uniform(0.2, 1, 3)))
+    part = triangle([tuple(corner) for corner in corners])
+    ra, dec = offset(*centre, rng.uniform(0, 360, 300), size * rng.uniform(0, 1, 300))
+    ra, dec = np.append(ra, corners[:, 0]), np.append(dec, corners[:, 1])
+    vectors = np.array([direction(*place) for place in zip(ra, dec, strict=True)])
+    inside = (vectors @ np.transpose(part) >= 0).all(axis=1)
+    cells = healpix29(ra[inside], dec[inside])
+    start, stop = np.transpose(polygon_ranges([part]))
+    which = np.searchsorted(start, cells, side="right") - 1
+    assert (which >= 0).all()
+    assert (cells < stop[which]).all()
+
+
+@pytest.mark.parametrize("pole", [(0, 90), (0, 0), (123, -45)])
+def test_ranges_cover_little_more_than_a_polygon(pole: tuple[float, float]) -> None:
+    corners = [tuple(map(float, offset(*pole, angle, 4.0))) for angle in (10, 120, 250)]
+    first = [tuple(map(float, offset(*pole, angle, 1.0))) for angle in (10, 120, 250)]
+    covered = sum(stop - start for start, stop in polygon_ranges([triangle(corners)])) / CELLS * 41252.96
+    assert 15 < covered < 40
+    assert polygon_ranges([triangle(corners), triangle(first)]) == polygon_ranges([triangle(corners)])
