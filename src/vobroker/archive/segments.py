@@ -8,25 +8,16 @@ row points to counts. Bytes after the last committed frame are left over from a 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
 import zstandard
 
 from vobroker.archive.errors import ArchiveError
-
-LEVEL = -3
-"""Compression level; measured on real packets, see ``docs/archive.md``."""
+from vobroker.archive.pool import Pool, compressed, inflated
 
 SEGMENT_SIZE = 1 << 30
 """A segment that has grown to this size is left alone and the next one begun."""
-
-MAX_PACKET = 1 << 30
-"""No frame is inflated beyond this many bytes."""
-
-_of_thread = threading.local()  # a compressor serves one thread at a time
 
 
 class Segments:
@@ -44,19 +35,15 @@ class Segments:
         self.folder = folder
         self.number = number
         self.end = end
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="compress")
+        self.pool = Pool()
 
     def close(self) -> None:
         """End the compressing threads."""
-        self._pool.shutdown()
+        self.pool.close()
 
     def path(self, number: int) -> Path:
         """Give the file of a segment."""
         return self.folder / f"{number:06d}.seg"
-
-    def each(self, function: Callable[[memoryview], bytes], packets: Sequence[memoryview]) -> list[bytes]:
-        """Apply a function that releases the interpreter lock to each packet, on all cores."""
-        return list(self._pool.map(function, packets, chunksize=16))
 
     def append(self, packets: Sequence[memoryview]) -> tuple[list[int], list[int], list[int]]:
         """Compress packets, write them behind the last one and sync them to the disk.
@@ -71,7 +58,7 @@ class Segments:
         ArchiveError
             If the disk does not take them.
         """
-        frames = self.each(_compress, packets)
+        frames = self.pool.each(compressed, packets)
         lengths = [len(frame) for frame in frames]
         if self.end >= SEGMENT_SIZE:
             self.number, self.end = self.number + 1, 0
@@ -118,18 +105,11 @@ class Segments:
         try:
             with path.open("rb") as file:
                 frame = os.pread(file.fileno(), length, start)
-            return zstandard.ZstdDecompressor().decompress(frame, MAX_PACKET)
+            return inflated(frame)
         except OSError as error:
             raise ArchiveError(f"cannot read packets from {path}: {error.strerror or error}") from error
         except zstandard.ZstdError as error:
             raise ArchiveError(f"{path} is damaged at byte {start}: {error}") from error
-
-
-def _compress(packet: memoryview) -> bytes:
-    if not hasattr(_of_thread, "compressor"):
-        _of_thread.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-    frame: bytes = _of_thread.compressor.compress(packet)
-    return frame
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from duckdb import DuckDBPyConnection
 
 from vobroker.alerts.batch import AlertBatch
-from vobroker.alerts.columns import DEAD_LETTER
+from vobroker.alerts.columns import ALERT, DEAD_LETTER, PAYLOAD
 from vobroker.alerts.origin import DeadLetter, Origin
-from vobroker.archive import statements, tables
+from vobroker.archive import statements
 from vobroker.archive.heads import split
-from vobroker.archive.once import Once
-from vobroker.archive.segments import Segments
+from vobroker.archive.pool import Pool
 from vobroker.votypes.arrow import schema
+from vobroker.votypes.columns import Table
 
 
 class FilterMatch(Protocol):
@@ -61,19 +60,16 @@ class NamedFilter(Protocol):
         ...
 
 
-class Transaction:
+class Transaction(ABC):
     """Changes of the archive that are committed together; made by ``Archive.transaction``.
 
     ``filed`` counts the dead letters that are new to the archive.
     """
 
-    def __init__(
-        self, db: DuckDBPyConnection, segments: Segments, heads: Once, schemas: Once, authority: str
-    ) -> None:
-        self._db = db
-        self._segments = segments
-        self._heads = heads
-        self._schemas = schemas
+    statements: ClassVar[statements.Statements]
+
+    def __init__(self, pool: Pool, authority: str) -> None:
+        self._pool = pool
         self._authority = authority
         self.filed = 0
 
@@ -102,7 +98,7 @@ class Transaction:
         """
         if not len(batch):
             return None, []
-        digests = self._segments.each(_sha256, [batch.datums.datum(row) for row in range(len(batch))])
+        digests = self._pool.each(_sha256, [batch.datums.datum(row) for row in range(len(batch))])
         incoming = pa.table(
             {
                 "row": pa.array(range(len(batch)), pa.int32()),
@@ -193,34 +189,27 @@ class Transaction:
 
     def _store(self, fresh: AlertBatch, new: pa.Table) -> None:
         heads, bodies = zip(*(split(memoryview(packet)) for packet in fresh.packets), strict=True)
-        numbers, starts, lengths = self._segments.append(bodies)
         payload = new.append_column("size", pa.array(map(len, fresh.packets), pa.int64()))
-        for name, values in (
-            ("schema", self._schemas.numbers(self._db, [fresh.schema.text.encode()]) * len(fresh)),
-            ("head", self._heads.numbers(self._db, heads)),
-            ("segment", numbers),
-            ("start", starts),
-            ("length", lengths),
-        ):
-            payload = payload.append_column(name, pa.array(values, pa.int64()))
-        self._do(statements.ADD_PAYLOADS, stored=payload)
-        self._do(statements.ADD_ALERTS, alerts=fresh.alert)
-        tables.grow_native(self._db, fresh.table)
-        self._do(statements.add_native(fresh.survey), native=fresh.native())
+        numbers = self._numbers("packet_schema", [fresh.schema.text.encode()]) * len(fresh)
+        payload = payload.append_column("schema", pa.array(numbers, pa.int32()))
+        payload = payload.append_column("head", pa.array(self._numbers("packet_head", heads), pa.int32()))
+        self._append(PAYLOAD.name, self._keep(payload, bodies))
+        self._append(ALERT.name, fresh.alert)
+        self._append(fresh.survey, self._fitted(fresh.native(), fresh.table))
         self._store_measurements(fresh)
-        self._do(statements.ADD_OBJECTS, alerts=fresh.alert)
+        self._do(self.statements.add_objects, alerts=fresh.alert)
 
     def _store_measurements(self, fresh: AlertBatch) -> None:
         """Store what is new in the histories: most of each is known from the object's earlier alerts."""
         measured = _encoded(pa.Table.from_batches([fresh.measurements()]))
         keys = measured.select(["object_id", "kind", "measurement_id"])
         keys = keys.append_column("number", pa.array(np.arange(len(keys))))
-        new = self._ask(statements.NEW_MEASUREMENTS, [fresh.survey], incoming=keys, alerts=fresh.alert)[
+        new = self._ask(self.statements.new_measurements, [fresh.survey], incoming=keys, alerts=fresh.alert)[
             "number"
         ]
         if len(new) < len(measured):
             measured = measured.take(new)
-        self._do(statements.ADD_MEASUREMENTS, incoming=measured)
+        self._do(self.statements.add_measurements, incoming=measured)
 
     def _file_conflicts(self, batch: AlertBatch, rows: pa.Table) -> list[DeadLetter]:
         letters = []
@@ -259,28 +248,36 @@ class Transaction:
         table = table.append_column("night", pa.array(nights, pa.int32()))
         table = table.append_column("visit", pa.array(visits, pa.int64()))
         self._do(statements.COUNT_DEAD_LETTERS, letters=table)
-        with self._lent({"letters": table}):
-            added = self._db.execute(statements.ADD_DEAD_LETTERS).fetchone()
-        self.filed += added[0] if added else 0
+        self.filed += self._ask(statements.NEW_DEAD_LETTERS, letters=table)["number"][0].as_py()
+        self._do(statements.ADD_DEAD_LETTERS, letters=table)
 
+    # -- what each engine does in its own way ---------------------------------------------------------
+
+    @abstractmethod
     def _ask(
         self, sql: str, parameters: Sequence[object] = (), **inputs: pa.Table | pa.RecordBatch
     ) -> pa.Table:
-        with self._lent(inputs):
-            return self._db.sql(sql, params=list(parameters)).to_arrow_table()
+        """Run a query that sees Arrow data by name."""
 
+    @abstractmethod
     def _do(self, sql: str, parameters: Sequence[object] = (), **inputs: pa.Table | pa.RecordBatch) -> None:
-        with self._lent(inputs):
-            self._db.execute(sql, list(parameters))
+        """Run a statement that sees Arrow data by name."""
 
-    @contextmanager
-    def _lent(self, inputs: Mapping[str, pa.Table | pa.RecordBatch]) -> Iterator[None]:
-        """Let SQL see Arrow data by name; after an error the connection is done with anyway."""
-        for name, data in inputs.items():
-            self._db.register(name, data)
-        yield
-        for name in inputs:
-            self._db.unregister(name)
+    @abstractmethod
+    def _append(self, table: str, rows: pa.Table | pa.RecordBatch) -> None:
+        """Put rows into a table, by the names of their columns; those not given are null."""
+
+    @abstractmethod
+    def _numbers(self, table: str, contents: Iterable[bytes | memoryview]) -> list[int | None]:
+        """Give the number of each content in a table that keeps each once, None for an empty one."""
+
+    @abstractmethod
+    def _keep(self, payload: pa.Table, bodies: Sequence[memoryview]) -> pa.Table:
+        """Keep the packets; give the rows of the table ``payload``, with where they are."""
+
+    @abstractmethod
+    def _fitted(self, native: pa.RecordBatch, table: Table) -> pa.RecordBatch:
+        """Make room in the survey's native table for rows of a schema, and give them as it takes them."""
 
 
 def _sha256(data: memoryview) -> bytes:
