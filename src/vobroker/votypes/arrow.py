@@ -58,16 +58,17 @@ def from_arrow(type_name: str, array: pa.Array) -> list[Any]:
 
 
 def field(column: Column) -> pa.Field:
-    """Give the Arrow field of a column; unit, UCD, description and utype go along as metadata."""
-    notes = {key: value for key in ("unit", "ucd", "description", "utype") if (value := getattr(column, key))}
+    """Give the Arrow field of a column; unit, UCD, description, utype and system go along as metadata."""
+    keys = ("unit", "ucd", "description", "utype", "system")
+    notes = {key: value for key in keys if (value := getattr(column, key))}
     return pa.field(column.name, data_type(column.datatype), metadata=notes)
 
 
 def schema(table: Table) -> pa.Schema:
     """Give the Arrow schema of a table.
 
-    Every field is nullable, and carries ``unit``, ``ucd``, ``description`` and ``utype`` where the
-    column has them. The schema's own metadata are the table's ``name`` and ``description``.
+    Every field is nullable, and carries ``unit``, ``ucd``, ``description``, ``utype`` and ``system``
+    where the column has them. The schema's own metadata are the table's ``name`` and ``description``.
     """
     return pa.schema(
         [field(column) for column in table],

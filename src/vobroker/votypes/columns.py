@@ -27,6 +27,9 @@ class Column:
         One sentence for a person.
     utype
         Utype, where a data model gives one.
+    system
+        Coordinate or time system of the value, a key of :data:`vobroker.votypes.systems.SYSTEMS`; empty where
+        the value has none.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Column:
     ucd: str = ""
     description: str = ""
     utype: str = ""
+    system: str = ""
 
     @property
     def datatype(self) -> DataType:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
+
+from vobroker.votypes.memory import load8, load32, load64, store8, store32, store64
 
 # fmt: off
 (END, STOP, F4, F8, INT, LONG, BOOL, STR, NF4, NF8, NINT, NLONG, NBOOL, NSTR,
@@ -36,39 +36,6 @@ PROBLEMS = {
 
 _DEPTH = 32
 """Arrays within arrays; the depth to which a schema is read stays below it."""
-
-
-def _load(bits: int, result: types.Type) -> Any:
-    """Make a load of ``bits`` from any address: numba's own arrays only read aligned items."""
-
-    @intrinsic
-    def load(typing_context: Any, address: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointer = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
-            return builder.load(pointer, align=1)
-
-        return result(types.int64), generate
-
-    return load
-
-
-def _store(bits: int, value_type: types.Type) -> Any:
-    """Make a store of ``bits`` to any address."""
-
-    @intrinsic
-    def store(typing_context: Any, address: Any, value: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointer = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
-            builder.store(arguments[1], pointer, align=1)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, value_type), generate
-
-    return store
-
-
-load8, load32, load64 = _load(8, types.uint8), _load(32, types.uint32), _load(64, types.uint64)
-store8, store32, store64 = _store(8, types.uint8), _store(32, types.uint32), _store(64, types.uint64)
 
 
 @njit(inline="always")

@@ -1,0 +1,1 @@
+"""The archive as a TAP service (IVOA Table Access Protocol 1.1)."""
