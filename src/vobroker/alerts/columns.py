@@ -7,7 +7,7 @@ docs page all come from here. A survey's native columns are added by its file in
 from __future__ import annotations
 
 from vobroker.timeseries.columns import MEASUREMENT
-from vobroker.votypes.columns import Column, Table
+from vobroker.votypes.columns import Column, Position, Table
 
 __all__ = [
     "ALERT",
@@ -41,10 +41,29 @@ ALERT = Table(
             "The survey's identifier of the object; ss… for a solar-system object",
         ),
         Column(
-            "mjd", "DOUBLE", "d", "time.epoch;meta.main", "Midpoint of the exposure, MJD in TAI, topocentric"
+            "mjd",
+            "DOUBLE",
+            "d",
+            "time.epoch;meta.main",
+            "Midpoint of the exposure, MJD in TAI, topocentric",
+            system="TAI_MJD",
         ),
-        Column("ra", "DOUBLE", "deg", "pos.eq.ra;meta.main", "Right ascension of the detection, ICRS"),
-        Column("dec", "DOUBLE", "deg", "pos.eq.dec;meta.main", "Declination of the detection, ICRS"),
+        Column(
+            "ra",
+            "DOUBLE",
+            "deg",
+            "pos.eq.ra;meta.main",
+            "Right ascension of the detection, ICRS",
+            system="ICRS",
+        ),
+        Column(
+            "dec",
+            "DOUBLE",
+            "deg",
+            "pos.eq.dec;meta.main",
+            "Declination of the detection, ICRS",
+            system="ICRS",
+        ),
         Column(
             "ra_error",
             "REAL",
@@ -97,6 +116,7 @@ ALERT = Table(
             "d",
             "time.start",
             "First detection of the object, MJD in TAI, by the survey",
+            system="TAI_MJD",
         ),
         Column("visit", "BIGINT", "", "meta.id;obs.exposure", "The survey's identifier of the exposure"),
         Column(
@@ -108,9 +128,17 @@ ALERT = Table(
         ),
         Column("night", "INTEGER", "", "time.epoch;obs", "Observing night as yyyymmdd of its local evening"),
         Column("schema_version", "VARCHAR", "", "meta.version", "Version of the packet's schema"),
-        Column("received", "TIMESTAMP", "", "time.processing", "When the broker received the packet, UTC"),
+        Column(
+            "received",
+            "TIMESTAMP",
+            "",
+            "time.processing",
+            "When the broker received the packet, UTC",
+            system="UTC",
+        ),
     ),
     "One row per alert: the columns that every survey has",
+    Position("ra", "dec", "healpix"),
 )
 
 OBJECT = Table(
@@ -118,11 +146,27 @@ OBJECT = Table(
     (
         Column("survey", "VARCHAR", "", "meta.id;instr.obsty", "Survey that found the object"),
         Column("object_id", "VARCHAR", "", "meta.id;src;meta.main", "The survey's identifier of the object"),
-        Column("ra", "DOUBLE", "deg", "pos.eq.ra;meta.main", "Right ascension at the latest alert, ICRS"),
-        Column("dec", "DOUBLE", "deg", "pos.eq.dec;meta.main", "Declination at the latest alert, ICRS"),
+        Column(
+            "ra",
+            "DOUBLE",
+            "deg",
+            "pos.eq.ra;meta.main",
+            "Right ascension at the latest alert, ICRS",
+            system="ICRS",
+        ),
+        Column(
+            "dec",
+            "DOUBLE",
+            "deg",
+            "pos.eq.dec;meta.main",
+            "Declination at the latest alert, ICRS",
+            system="ICRS",
+        ),
         Column("healpix", "BIGINT", "", "pos.healpix", "Nested HEALPix cell of the position, order 29"),
-        Column("first_mjd", "DOUBLE", "d", "time.start", "First detection known, MJD in TAI"),
-        Column("last_mjd", "DOUBLE", "d", "time.end", "Latest alert, MJD in TAI"),
+        Column(
+            "first_mjd", "DOUBLE", "d", "time.start", "First detection known, MJD in TAI", system="TAI_MJD"
+        ),
+        Column("last_mjd", "DOUBLE", "d", "time.end", "Latest alert, MJD in TAI", system="TAI_MJD"),
         Column("n_alerts", "BIGINT", "", "meta.number", "Alerts of the object in the archive"),
         Column("last_alert_id", "BIGINT", "", "meta.id", "Identifier of the latest alert"),
         Column(
@@ -134,6 +178,7 @@ OBJECT = Table(
         ),
     ),
     "One row per object with at least one alert",
+    Position("ra", "dec", "healpix"),
 )
 
 PAYLOAD = Table(
@@ -180,7 +225,9 @@ DEAD_LETTER = Table(
         Column("source", "VARCHAR", "", "meta.file", "File, archive member or topic the input came from"),
         Column("partition", "INTEGER", "", "meta.number", "Partition of the source"),
         Column("position", "BIGINT", "", "meta.number", "Number or offset of the input in its source"),
-        Column("received", "TIMESTAMP", "", "time.processing", "When the input was set aside, UTC"),
+        Column(
+            "received", "TIMESTAMP", "", "time.processing", "When the input was set aside, UTC", system="UTC"
+        ),
         Column("size", "BIGINT", "byte", "phys.size;meta.file", "Size of the input"),
         Column("digest", "BLOB", "", "meta.code", "SHA-256 of the input"),
         Column("data", "BLOB", "", "meta.file", "The input as it arrived"),
@@ -236,9 +283,9 @@ EVENT = Table(
         Column("survey", "VARCHAR", "", "meta.id;instr.obsty", "Survey that sent the alert"),
         Column("alert_id", "BIGINT", "", "meta.id", "Alert that passed the filter"),
         Column("object_id", "VARCHAR", "", "meta.id;src", "Object of the alert"),
-        Column("mjd", "DOUBLE", "d", "time.epoch", "Midpoint of the exposure, MJD in TAI"),
+        Column("mjd", "DOUBLE", "d", "time.epoch", "Midpoint of the exposure, MJD in TAI", system="TAI_MJD"),
         Column("cites", "VARCHAR", "", "meta.ref.ivoid", "The object's previous event in this stream"),
-        Column("created", "TIMESTAMP", "", "time.creation", "When the alert passed, UTC"),
+        Column("created", "TIMESTAMP", "", "time.creation", "When the alert passed, UTC", system="UTC"),
     ),
     "Alerts that passed a filter",
 )

@@ -15,6 +15,7 @@ from vobroker.alerts.columns import (
     PAYLOAD,
     SOURCE_POSITION,
 )
+from vobroker.alerts.surveys import native_system
 from vobroker.archive.errors import ArchiveError
 from vobroker.votypes.columns import Column, Table
 from vobroker.votypes.types import TYPES
@@ -85,8 +86,9 @@ def native_tables(db: DuckDBPyConnection) -> dict[str, Table]:
         "SELECT survey, name, type, unit, ucd, description FROM native_column ORDER BY rowid"
     ).fetchall()
     columns: dict[str, list[Column]] = {}
-    for survey, *column in rows:
-        columns.setdefault(survey, []).append(Column(*column))
+    for survey, name, kind, unit, ucd, description in rows:
+        system = native_system(survey, name)
+        columns.setdefault(survey, []).append(Column(name, kind, unit, ucd, description, system=system))
     return {
         survey: Table(survey, tuple(found), f"One row per {survey} alert, every scalar field as published")
         for survey, found in columns.items()

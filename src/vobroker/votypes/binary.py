@@ -183,7 +183,7 @@ def _bytes(array: pa.Array) -> int:
 def _nothing(kind: pa.DataType) -> int:
     """Bit pattern of an element that stands for no value: the smallest integer, or NaN."""
     if (smallest := NULLS.get(str(kind))) is not None:
-        return smallest % 2**kind.bit_width
+        return int(smallest % 2**kind.bit_width)
     return {"float": 0x7FC00000, "double": 0x7FF8000000000000}.get(str(kind), 0)
 
 

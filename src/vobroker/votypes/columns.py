@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from vobroker.votypes.types import DataType, datatype
 
@@ -46,13 +47,27 @@ class Column:
         return datatype(self.type)
 
 
+class Position(NamedTuple):
+    """Columns that hold a place on the sky: ICRS degrees, and the nested HEALPix cell of order 29."""
+
+    ra: str
+    dec: str
+    cell: str
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table: its name, its columns in order, and what it holds."""
+    """A table: its name, its columns in order, and what it holds.
+
+    ``position`` promises that in every row the cell is that of ra and dec, and null where one of them is:
+    queries are cut short by it. It is given to tables whose cells were computed here, whatever the columns of
+    others are called.
+    """
 
     name: str
     columns: tuple[Column, ...]
     description: str = ""
+    position: Position | None = None
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

@@ -38,7 +38,15 @@ class Checker(Context):
             self.ctes.append(CommonTable(cte.name, f"w{number}", outputs))
         outputs = self.query(query.body, None)
         self.checked.columns = tuple(
-            Column(name, o.type.type, o.type.unit or "", o.type.ucd, o.type.description, o.type.utype)
+            Column(
+                name,
+                o.type.type,
+                o.type.unit or "",
+                o.type.ucd,
+                o.type.description,
+                o.type.utype,
+                o.type.system,
+            )
             for name, o in zip(_unique([o.name for o in outputs]), outputs, strict=True)
         )
         return self.checked

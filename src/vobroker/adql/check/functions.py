@@ -51,7 +51,7 @@ def aggregate(context: Context, node: tree.Aggregate, scope: Scope) -> ValueType
         return ValueType("BIGINT", "", "meta.number")
     if kind.type in (*SHAPES, "BLOB"):
         context.fail("type", f"{node.name} needs values with an order, not a {kind.type}.", node.argument)
-    return ValueType(kind.type, kind.unit, _with_ucd(node.name, kind.ucd))
+    return ValueType(kind.type, kind.unit, _with_ucd(node.name, kind.ucd), system=kind.system)
 
 
 def _with_ucd(name: str, ucd: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vobroker.adql import tree
-from vobroker.votypes.columns import Column
+from vobroker.votypes.columns import Column, Position
 
 INTEGERS = ("SMALLINT", "INTEGER", "BIGINT")
 NUMERIC = (*INTEGERS, "REAL", "DOUBLE")
@@ -19,13 +19,17 @@ UNDECIDED = ("NULL", "UNKNOWN")
 
 @dataclass(frozen=True, slots=True)
 class ValueType:
-    """Type, unit and UCD of a value; ``unit`` is None where it is not known."""
+    """Type, unit and UCD of a value; ``unit`` is None where it is not known.
+
+    Description, utype and system (of coordinates or time) are a column's, and go where it goes as it is.
+    """
 
     type: str
     unit: str | None = None
     ucd: str = ""
     description: str = ""
     utype: str = ""
+    system: str = ""
 
     @property
     def is_integer(self) -> bool:
@@ -55,13 +59,14 @@ class Source:
     """One table in a FROM clause.
 
     ``alias`` is the name translators give it (``t1``, ``t2`` ...); ``table`` is its name in the catalogue, or
-    in the WITH clause, or empty for a subquery.
+    in the WITH clause, or empty for a subquery. ``position`` is that of a catalogue table.
     """
 
     alias: str
     names: tuple[tree.Identifier, ...]
     table: str = ""
     fields: list[Field] = field(default_factory=list)
+    position: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,11 @@ def _named_table(context: Context, node: tree.TableName) -> Source:
         context.fail("unknown-table", message, node.path[-1], did_you_mean_of(near, list(context.tables)))
     key = next(name for name, t in context.tables.items() if t is found)
     source = _new_source(context, names, key)
+    source.position = found.position
     for column in found:
-        kind = ValueType(column.type, column.unit, column.ucd, column.description, column.utype)
+        kind = ValueType(
+            column.type, column.unit, column.ucd, column.description, column.utype, column.system
+        )
         source.fields.append(Field(column.name, ((source, column.name),), kind))
     return source
 

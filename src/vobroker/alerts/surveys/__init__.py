@@ -116,8 +116,15 @@ def native_table(survey: Survey, schema: PacketSchema) -> Table:
         unit, ucd = next(
             ((unit, ucd) for pattern, unit, ucd in survey.native if pattern.search(at[-1])), ("", "")
         )
-        columns.append(Column(name, _adql_type(types[at]), unit, ucd, docs.get(at, "")))
+        system = native_system(survey.name, name)
+        columns.append(Column(name, _adql_type(types[at]), unit, ucd, docs.get(at, ""), system=system))
     return Table(survey.name, tuple(columns), f"{survey.title}: every scalar field as published")
+
+
+def native_system(survey: str, column: str) -> str:
+    """Give the coordinate or time system of a native column of a survey; empty where none is known."""
+    patterns = next((known.systems for known in SURVEYS if known.name == survey), ())
+    return next((system for pattern, system in patterns if pattern.search(column)), "")
 
 
 def _adql_type(node: Node) -> str:

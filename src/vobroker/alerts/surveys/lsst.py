@@ -177,4 +177,8 @@ SURVEY = Survey(
             (r"^band$", "", "instr.bandpass"),
         )
     ),
+    systems=(
+        (re.compile(r"MjdTai$|[mM]idPointTai$"), "TAI_MJD"),
+        (re.compile(r"(^|_)(ra|dec|decl)$"), "ICRS"),
+    ),
 )

@@ -63,6 +63,8 @@ class Survey:
         Arrays of measurements; ``trigger`` maps the candidate itself to one.
     native
         Pattern of a field's name → (unit, UCD), for the native table; the first match counts.
+    systems
+        Pattern of a native column's name → its coordinate or time system; the first match counts.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Survey:
     histories: tuple[History, ...]
     trigger: History
     native: tuple[tuple[re.Pattern[str], str, str], ...] = ()
+    systems: tuple[tuple[re.Pattern[str], str], ...] = ()
 
 
 _TEXT = frozenset({"band", "designation", "object", "sign", "ss_name"})

@@ -206,4 +206,9 @@ SURVEY = Survey(
             (r"^n[a-z]+", "", "meta.number"),
         )
     ),
+    # Positions are on Gaia's frame, whatever the schema calls it; times are UTC (ZTF alert documentation).
+    systems=(
+        (re.compile(r"^jd"), "UTC_JD"),
+        (re.compile(r"^(ra|dec)(nr)?$"), "ICRS"),
+    ),
 )
