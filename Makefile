@@ -18,6 +18,7 @@ test: ## Every check and every test: style, types, layers, then pytest
 	@scripts/chromium.sh
 	@scripts/servers.sh start
 	@scripts/kafka.sh start 1
+	@scripts/stilts.sh
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
