@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from vobroker.adql.check import CheckedQuery
 from vobroker.adql.platforms.base import Translation, Translator
+from vobroker.adql.platforms.cells import Cells
 from vobroker.adql.platforms.duckdb import DuckDB
 from vobroker.adql.platforms.mariadb import MariaDB
 from vobroker.adql.platforms.oracle import Oracle
@@ -15,7 +16,7 @@ from vobroker.adql.platforms.sqlite import SQLite
 from vobroker.adql.platforms.sqlserver import SQLServer
 from vobroker.adql.platforms.trino import Trino
 
-__all__ = ["ENGINES", "EXECUTED", "PRIMARY", "Translation", "Translator", "translate"]
+__all__ = ["ENGINES", "EXECUTED", "PRIMARY", "Cells", "Translation", "Translator", "translate"]
 
 PRIMARY = ("duckdb", "postgresql", "postgresql-q3c", "postgresql-pgsphere", "sqlite")
 """Platforms that every release must do all it can on."""
@@ -38,7 +39,13 @@ ENGINES: dict[str, type[Translator]] = {
 """Translators by platform."""
 
 
-def translate(checked: CheckedQuery, engine: str, *, stored: Mapping[str, str] | None = None) -> Translation:
+def translate(
+    checked: CheckedQuery,
+    engine: str,
+    *,
+    stored: Mapping[str, str] | None = None,
+    cells: Cells | None = None,
+) -> Translation:
     """Write a checked query in an engine's SQL.
 
     Parameters
@@ -48,7 +55,11 @@ def translate(checked: CheckedQuery, engine: str, *, stored: Mapping[str, str] |
     engine
         A name in :data:`ENGINES`.
     stored
-        What tables are called in the database, where that is another name than in the query.
+        What stands for a table in the database where that is not its name: another name, or a query of ours
+        in parentheses.
+    cells
+        What knows the HEALPix cells under a shape: the module :mod:`vobroker.sky`. With it, tables that keep
+        the cell of their positions are asked for cells first; the rows are the same.
 
     Raises
     ------
@@ -57,4 +68,4 @@ def translate(checked: CheckedQuery, engine: str, *, stored: Mapping[str, str] |
     """
     if engine not in ENGINES:
         raise ValueError(f"there is no engine {engine}; known: {', '.join(ENGINES)}")
-    return ENGINES[engine](checked, stored or {}).translate()
+    return ENGINES[engine](checked, stored or {}, cells).translate()

@@ -234,8 +234,9 @@ class Translator(Spherical):
             case tree.TableName():
                 source = self.checked.sources[id(table)]
                 stored = self.stored_names.get(source.table, source.table)
-                name = ".".join(map(self.identifier, stored.split(".")))
-                return self.alias(name, source.alias)
+                if stored.startswith("("):
+                    return self.alias(stored, source.alias)
+                return self.alias(".".join(map(self.identifier, stored.split("."))), source.alias)
             case tree.DerivedTable(query=query):
                 return self.alias(f"({self.body(query)})", self.checked.sources[id(table)].alias)
             case tree.JoinedTable(first=first, joins=joins):

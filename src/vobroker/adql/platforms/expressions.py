@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NoReturn
 from vobroker.adql import tree, units
 from vobroker.adql.check import CheckedQuery, Field, Output, Source, ValueType, arithmetic_type
 from vobroker.adql.errors import AdqlError
+from vobroker.adql.platforms.cells import Cells
 
 MAX_SQL = 1_000_000
 """Length of the SQL that a query may grow to, in characters."""
@@ -90,9 +91,15 @@ class Expressions(ABC):
     reads_text_as_numbers: ClassVar[bool] = True
     """Whether CAST refuses text that is no number; engines that read it as 0 do not."""
 
-    def __init__(self, checked: CheckedQuery, stored_names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        checked: CheckedQuery,
+        stored_names: Mapping[str, str] | None = None,
+        cells: Cells | None = None,
+    ) -> None:
         self.checked = checked
         self.stored_names = stored_names or {}
+        self.cells = cells
         self.parameters: list[Any] = []
         self._numbers: dict[str, int] = {}
         self._outputs: list[tuple[Output, ...]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from vobroker.adql.platforms.postgresql import PostgreSQL
-from vobroker.adql.platforms.spherical import Circle, Point
+from vobroker.adql.platforms.spherical import Circle, Point, Polygon
 
 MAX_RADIUS = 89.0
 """Largest radius, degrees: pgSphere has no circle larger than a hemisphere."""
@@ -22,14 +22,13 @@ class PostgreSQLpgSphere(PostgreSQL):
 
     name: ClassVar[str] = "PostgreSQL with pgSphere"
 
-    def in_circle(self, point: Point, circle: Circle) -> str:
-        """Write whether a point is in a circle, the index first."""
-        exact = super().in_circle(point, circle)
-        if circle.size is None or circle.size > MAX_RADIUS or not self._false_is_null:
-            return exact
+    def candidate(self, point: Point, shape: Circle | Polygon) -> str:
+        """Write the condition that the index answers."""
         place = self.stored_place(point)
-        if not all(place):
-            return exact
-        centre = f"spoint(radians({circle.centre[0]}), radians({circle.centre[1]}))"
-        around = f"scircle({centre}, radians({self.float_literal(circle.size + _MARGIN)}))"
-        return f"(spoint(radians({place[0]}), radians({place[1]})) <@ {around} AND {exact})"
+        small = isinstance(shape, Circle) and shape.size is not None and shape.size <= MAX_RADIUS
+        if not (small and all(place)):
+            return super().candidate(point, shape)
+        assert isinstance(shape, Circle)
+        centre = f"spoint(radians({shape.centre[0]}), radians({shape.centre[1]}))"
+        around = f"scircle({centre}, radians({self.float_literal((shape.size or 0.0) + _MARGIN)}))"
+        return f"spoint(radians({place[0]}), radians({place[1]})) <@ {around}"

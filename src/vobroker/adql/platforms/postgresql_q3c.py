@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from vobroker.adql.platforms.postgresql import PostgreSQL
-from vobroker.adql.platforms.spherical import Circle, Point
+from vobroker.adql.platforms.spherical import Circle, Point, Polygon
 
 MAX_RADIUS = 20.0
 """Largest radius, degrees, for which the index is asked; beyond it most of the sky is read anyway."""
@@ -22,17 +22,14 @@ class PostgreSQLq3c(PostgreSQL):
 
     name: ClassVar[str] = "PostgreSQL with q3c"
 
-    def in_circle(self, point: Point, circle: Circle) -> str:
-        """Write whether a point is in a circle, the index first."""
-        exact = super().in_circle(point, circle)
-        if circle.size is None or circle.size > MAX_RADIUS or not self._false_is_null:
-            return exact
-        place, centre = self.stored_place(point), circle.centre
-        if not all(place):
-            return exact
-        radius = self.float_literal(circle.size + _MARGIN)
-        if circle.fixed is not None:
-            candidate = f"q3c_radial_query({place[0]}, {place[1]}, {centre[0]}, {centre[1]}, {radius})"
-        else:
-            candidate = f"q3c_join({centre[0]}, {centre[1]}, {place[0]}, {place[1]}, {radius})"
-        return f"({candidate} AND {exact})"
+    def candidate(self, point: Point, shape: Circle | Polygon) -> str:
+        """Write the condition that the index answers; the second place of q3c_join is that of the index."""
+        place = self.stored_place(point)
+        small = isinstance(shape, Circle) and shape.size is not None and shape.size <= MAX_RADIUS
+        if not (small and all(place)):
+            return super().candidate(point, shape)
+        assert isinstance(shape, Circle)
+        centre, radius = shape.centre, self.float_literal((shape.size or 0.0) + _MARGIN)
+        if shape.fixed is not None:
+            return f"q3c_radial_query({place[0]}, {place[1]}, {centre[0]}, {centre[1]}, {radius})"
+        return f"q3c_join({centre[0]}, {centre[1]}, {place[0]}, {place[1]}, {radius})"

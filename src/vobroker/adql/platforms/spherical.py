@@ -2,7 +2,8 @@
 
 Shapes whose coordinates are numbers are worked out before the query runs (:mod:`.sphere`), so that what the
 engine has to do for a row is a few products. A condition on the latitude alone comes first: it is cheap and
-lets an engine use an index or skip blocks of rows.
+lets an engine use an index or skip blocks of rows. Where a table keeps the HEALPix cells of its positions
+and the caller can tell those under a shape, ranges of cells come first (:mod:`.cells`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from math import cos, radians, sin
 
 from vobroker.adql import tree
-from vobroker.adql.platforms import sphere, stcs
+from vobroker.adql.check import Source
+from vobroker.adql.platforms import moc, sphere, stcs
+from vobroker.adql.platforms.cells import MAX_RANGES, Range, joined, within
 from vobroker.adql.platforms.expressions import Expressions
 
 Place = tuple[str, str]
@@ -20,6 +23,7 @@ Place = tuple[str, str]
 
 _SQUARE_DEGREES = 41252.96124941927  # of the whole sphere
 _ROUNDING = 1e-9  # degrees; more than rounding can move a place
+_FAR = 1e4  # degrees; beyond it turns of the circle cost digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,14 @@ class Polygon:
     corners: Sequence[sphere.Vector]
 
 
-Shape = Point | Circle | Polygon
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A coverage map, as ranges of nested cells of order 29."""
+
+    ranges: list[Range]
+
+
+Shape = Point | Circle | Polygon | Coverage
 
 
 class Spherical(Expressions):
@@ -86,6 +97,9 @@ class Spherical(Expressions):
                 return self.without_nan(f"({self.float_literal(_SQUARE_DEGREES)} * power({half}, 2))")
             case Polygon(corners=corners) if corners and (size := sphere.area(corners)) is not None:
                 return self.float_literal(size)
+            case Coverage(ranges=ranges):
+                cells = sum(stop - start for start, stop in ranges)
+                return self.float_literal(_SQUARE_DEGREES * cells / (12 * 4**moc.ORDER))
         self.refuse(node, f"AREA of this {self.type(node.arguments[0]).type}")
 
     # --- conditions ---
@@ -97,9 +111,11 @@ class Spherical(Expressions):
             first, second = second, first
         match first, second:
             case Point(), Circle():
-                return self.bounded(self.in_circle(first, second), node)
+                return self.bounded(self.selected(first, second, self.in_circle(first, second)), node)
             case Point(), Polygon():
-                return self.bounded(self.in_polygon(first, second), node)
+                return self.bounded(self.selected(first, second, self.in_polygon(first, second)), node)
+            case Point(), Coverage():
+                return self.bounded(self.in_coverage(first, second, node), node)
             case Circle(), Circle():
                 distance = self.distance(first.centre, second.centre)
                 if node.name == "INTERSECTS":
@@ -107,6 +123,49 @@ class Spherical(Expressions):
                 return f"({distance} + {first.radius} <= {second.radius})"
         kinds = [self.type(argument).type for argument in node.arguments]
         self.refuse(node, f"{node.name} of a {kinds[0]} and a {kinds[1]}")
+
+    def selected(self, point: Point, shape: Circle | Polygon, exact: str) -> str:
+        """Write an exact test behind what preselects rows for it, where there is such a thing."""
+        candidate = self.candidate(point, shape) if self._false_is_null else ""
+        return f"({candidate} AND {exact})" if candidate else exact
+
+    def candidate(self, point: Point, shape: Circle | Polygon) -> str:
+        """Write a condition that is cheap for the engine and true wherever the exact one is; or nothing."""
+        cell = self.cell(point)
+        if self.cells is None or not cell:
+            return ""
+        if isinstance(shape, Polygon):
+            return within(cell, joined(self.cells.polygon_ranges(shape.parts)))
+        if shape.fixed is None or shape.size is None or abs(shape.fixed[0]) > _FAR:
+            return ""
+        ra, dec = shape.fixed
+        return within(cell, joined(self.cells.cone_ranges(ra % 360, dec, min(shape.size, 180.0))))
+
+    def cell(self, point: Point) -> str:
+        """Write the column with the cell of a point; empty where the table of the point has none."""
+        home = self.home(point)
+        return self.place(home, home.position.cell) if home and home.position else ""
+
+    def home(self, point: Point) -> Source | None:
+        """Give the table whose position a point is, as its ``position`` has it."""
+        places: list[tuple[Source, str]] = []
+        for node in point.nodes or ():
+            column = self.checked.field_of(node) if isinstance(node, tree.ColumnReference) else None
+            places += column.places if column else ()
+        if len(places) != 2 or places[0][0] is not places[1][0]:
+            return None
+        (source, ra), (_, dec) = places
+        return source if source.position and source.position[:2] == (ra, dec) else None
+
+    def in_coverage(self, point: Point, coverage: Coverage, node: tree.Function) -> str:
+        """Write whether a point is in a coverage map: exact, since both are cells."""
+        cell = self.cell(point)
+        if not cell:
+            self.refuse(node, "a MOC and a POINT that is not the position of a table with HEALPix cells")
+        exact = within(cell, coverage.ranges)
+        if len(coverage.ranges) <= MAX_RANGES or not self._false_is_null:
+            return exact
+        return f"({within(cell, joined(coverage.ranges))} AND {exact})"
 
     def in_circle(self, point: Point, circle: Circle) -> str:
         """Write whether a point is in a circle: haversine of the distance against that of the radius.
@@ -158,8 +217,13 @@ class Spherical(Expressions):
         first, second = (self.point(argument) for argument in distance.arguments)
         slack = self.float_literal(reach + _ROUNDING)
         band = f"{first.sql[1]} >= {second.sql[1]} - {slack} AND {first.sql[1]} <= {second.sql[1]} + {slack}"
-        exact = f"{self.distance(first.sql, second.sql)} {operator} {self.float_literal(reach)}"
-        return f"({band} AND {exact})"
+        exact = f"({band} AND {self.distance(first.sql, second.sql)} {operator} {self.float_literal(reach)})"
+        if not 0 <= reach <= 180:
+            return exact
+        fixed = [self.fixed(point.nodes) if point.nodes else None for point in (first, second)]
+        if fixed[0] is not None or (self.home(second) and not self.home(first)):
+            first, second, fixed = second, first, fixed[::-1]
+        return self.selected(first, Circle(second.sql, fixed[1], self.float_literal(reach), reach), exact)
 
     def between(self, point: Point, low: float, high: float) -> str:
         """Write that the latitude of a point is between two numbers."""
@@ -279,7 +343,13 @@ class Spherical(Expressions):
         return Polygon([part], [])
 
     def region(self, node: tree.Region) -> Shape:
-        """Read a REGION."""
+        """Read a REGION: a shape in STC-S, or MOC and a coverage map."""
+        kind, _, rest = node.text.text.strip().partition(" ")
+        if kind.upper() == "MOC":
+            try:
+                return Coverage(moc.read(rest))
+            except moc.MocError as error:
+                self.refuse(node, f"a MOC that {error}")
         try:
             shape = stcs.read(node.text.text)
         except stcs.StcsError as error:
