@@ -1,7 +1,7 @@
 """The archive: tables, packets, ledger and dead letters."""
 
 from vobroker.archive.archive import AUTHORITY, Archive
-from vobroker.archive.errors import ArchiveError, QueryStopped
+from vobroker.archive.errors import ArchiveError, Collision, QueryStopped
 from vobroker.archive.places import Place, Server, open_archive, place
 from vobroker.archive.reading import Reading
 from vobroker.archive.transaction import FilterMatch, Transaction
@@ -12,6 +12,7 @@ __all__ = [
     "Access",
     "Archive",
     "ArchiveError",
+    "Collision",
     "FilterMatch",
     "Held",
     "Place",

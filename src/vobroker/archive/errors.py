@@ -9,3 +9,7 @@ class ArchiveError(Exception):
 
 class QueryStopped(ArchiveError):  # noqa: N818 -- not a fault: somebody's limit was reached
     """A query was stopped at its time limit."""
+
+
+class Collision(ArchiveError):  # noqa: N818 -- not a fault: two did the same at once
+    """Another process has changed the same at the same time; the same transaction again will do."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vobroker.archive.archive import AUTHORITY, Archive
-from vobroker.archive.errors import ArchiveError
 
 SCHEMES = ("postgresql", "postgres")
 
@@ -64,7 +63,9 @@ def open_archive(
     """
     found = place(where) if isinstance(where, str) else where
     if isinstance(found, Server):
-        raise ArchiveError(f"there is no archive in {found}")
+        from vobroker.archive.postgresql.archive import open_server
+
+        return open_server(found, create=create, read_only=read_only, authority=authority)
     from vobroker.archive.folder import open_folder
 
     return open_folder(found, create=create, read_only=read_only, authority=authority)

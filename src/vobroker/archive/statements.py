@@ -1,8 +1,8 @@
 """The SQL that puts a batch into the tables, as every engine understands it; it handles whole columns.
 
-``incoming``, ``alerts``, ``letters``, ``ran``, ``passed``, ``nights`` and ``read`` are Arrow data that
-:mod:`vobroker.archive.transaction` lends to the statement. What an engine says in its own way is in a
-class of its own.
+``incoming``, ``judged``, ``alerts``, ``keys``, ``measured``, ``letters``, ``ran``, ``passed``, ``nights`` and
+``read`` are Arrow data that :mod:`vobroker.archive.transaction` lends to the statement.
+What an engine says in its own way is in a class of its own.
 """
 
 # ruff: noqa: S608 -- what is put into the text are names out of the column table
@@ -38,7 +38,7 @@ COUNT_ALERTS = f"""
     INSERT INTO ledger_entry
     SELECT {_LEDGER_SOURCE}, partition, survey, night, visit, count(*),
            count(*) FILTER (WHERE fate = 'archived'), count(*) FILTER (WHERE fate = 'duplicate'), 0
-    FROM incoming WHERE fate <> 'dead' GROUP BY 1, 2, 3, 4, 5
+    FROM judged WHERE fate <> 'dead' GROUP BY 1, 2, 3, 4, 5
 """
 
 _KNOWN_LETTER = """
@@ -141,9 +141,9 @@ DUCKDB = Statements(
         SELECT object_id, kind, measurement_id FROM measurement WHERE survey = $1 AND object_id IN (
             SELECT object_id FROM object SEMI JOIN alerts USING (survey, object_id))
     )
-    SELECT min("number") AS "number" FROM incoming ANTI JOIN old USING (object_id, kind, measurement_id)
+    SELECT min("number") AS "number" FROM keys ANTI JOIN old USING (object_id, kind, measurement_id)
     WHERE object_id IS NOT NULL
     GROUP BY object_id, kind, measurement_id ORDER BY ALL
 """,
-    add_measurements=f"INSERT INTO measurement SELECT {names(MEASUREMENT)} FROM incoming",
+    add_measurements=f"INSERT INTO measurement SELECT {names(MEASUREMENT)} FROM measured",
 )

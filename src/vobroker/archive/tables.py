@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from duckdb import DuckDBPyConnection
 
 from vobroker.alerts.columns import (
@@ -23,7 +25,7 @@ from vobroker.votypes.types import TYPES
 FORMAT = 1
 """Version of the archive's layout; raised when an older program could not read it any more."""
 
-_ACCOUNTS = {LEDGER: 5, FILTER_LEDGER: 3}
+ACCOUNTS = {LEDGER: 5, FILTER_LEDGER: 3}
 """Accounts and how many of their first columns say what is counted; the others are the counts.
 
 An account is a book of entries, one a batch, that are only ever added; the public table is their sum.
@@ -50,7 +52,7 @@ def create(db: DuckDBPyConnection) -> None:
         db.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
     db.execute("CREATE INDEX alert_object ON alert (object_id)")
     db.execute(f"CREATE TABLE {EVENT.name} ({_columns(EVENT)}, UNIQUE (ivorn))")
-    for table, keys in _ACCOUNTS.items():
+    for table, keys in ACCOUNTS.items():
         db.execute(f"CREATE TABLE {table.name}_entry ({_columns(table)})")
         sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in table.names[keys:])
         names = ", ".join(f'"{name}"' for name in table.names[:keys])
@@ -85,8 +87,15 @@ def native_tables(db: DuckDBPyConnection) -> dict[str, Table]:
     rows = db.sql(
         "SELECT survey, name, type, unit, ucd, description FROM native_column ORDER BY rowid"
     ).fetchall()
+    names = ("survey", "name", "type", "unit", "ucd", "description")
+    return as_tables([dict(zip(names, row, strict=True)) for row in rows])
+
+
+def as_tables(rows: Iterable[dict[str, str]]) -> dict[str, Table]:
+    """Give the native tables that the rows of ``native_column`` describe."""
     columns: dict[str, list[Column]] = {}
-    for survey, name, kind, unit, ucd, description in rows:
+    for row in rows:
+        survey, name, kind, unit, ucd, description = row.values()
         system = native_system(survey, name)
         columns.setdefault(survey, []).append(Column(name, kind, unit, ucd, description, system=system))
     return {
@@ -124,7 +133,7 @@ def grow_native(db: DuckDBPyConnection, table: Table) -> Table:
         if column.name not in known:
             db.execute(f"ALTER TABLE {quote(survey)} ADD COLUMN {_definition(column)}")
             _note(db, survey, (column,))
-        elif (wide := _wider(known[column.name].type, column.type)) != known[column.name].type:
+        elif (wide := wider(known[column.name].type, column.type)) != known[column.name].type:
             name = known[column.name].name
             sql_type = TYPES[wide].duckdb
             db.execute(f"ALTER TABLE {quote(survey)} ALTER COLUMN {quote(name)} SET DATA TYPE {sql_type}")
@@ -139,7 +148,7 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _wider(one: str, other: str) -> str:
+def wider(one: str, other: str) -> str:
     """Give the type that holds the values of both."""
     if one == other:
         return one

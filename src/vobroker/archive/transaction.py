@@ -21,6 +21,11 @@ from vobroker.archive.pool import Pool
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Table
 
+_OF_OBJECTS = (
+    *("survey", "object_id", "alert_id", "mjd", "first_mjd", "ra", "dec", "healpix", "solar_system"),
+)
+"""Columns of alerts from which objects are made."""
+
 
 class FilterMatch(Protocol):
     """What a filter made of a batch, as :func:`vobroker.filters.run` gives it."""
@@ -112,7 +117,7 @@ class Transaction(ABC):
         fates = self._ask(statements.FATES, incoming=incoming)
         incoming = incoming.append_column("fate", fates["fate"])
         conflicts = self._file_conflicts(batch, incoming.filter(pc.equal(incoming["fate"], "dead")))
-        self._do(statements.COUNT_ALERTS, incoming=incoming)
+        self._do(statements.COUNT_ALERTS, judged=incoming)
         new = incoming.filter(pc.equal(incoming["fate"], "archived"))
         if not len(new):
             return None, conflicts
@@ -196,20 +201,19 @@ class Transaction(ABC):
         self._append(PAYLOAD.name, self._keep(payload, bodies))
         self._append(ALERT.name, fresh.alert)
         self._append(fresh.survey, self._fitted(fresh.native(), fresh.table))
-        self._store_measurements(fresh)
-        self._do(self.statements.add_objects, alerts=fresh.alert)
+        alerts = pa.Table.from_batches([fresh.alert]).select(_OF_OBJECTS)
+        self._store_measurements(fresh, alerts)
+        self._do(self.statements.add_objects, alerts=alerts)
 
-    def _store_measurements(self, fresh: AlertBatch) -> None:
+    def _store_measurements(self, fresh: AlertBatch, alerts: pa.Table) -> None:
         """Store what is new in the histories: most of each is known from the object's earlier alerts."""
         measured = _encoded(pa.Table.from_batches([fresh.measurements()]))
         keys = measured.select(["object_id", "kind", "measurement_id"])
         keys = keys.append_column("number", pa.array(np.arange(len(keys))))
-        new = self._ask(self.statements.new_measurements, [fresh.survey], incoming=keys, alerts=fresh.alert)[
-            "number"
-        ]
+        new = self._ask(self.statements.new_measurements, [fresh.survey], keys=keys, alerts=alerts)["number"]
         if len(new) < len(measured):
             measured = measured.take(new)
-        self._do(self.statements.add_measurements, incoming=measured)
+        self._do(self.statements.add_measurements, measured=measured)
 
     def _file_conflicts(self, batch: AlertBatch, rows: pa.Table) -> list[DeadLetter]:
         letters = []

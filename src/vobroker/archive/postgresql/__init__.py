@@ -1,0 +1,1 @@
+"""An archive on PostgreSQL, which many processes on many machines may read and write at once."""
