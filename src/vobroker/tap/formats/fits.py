@@ -196,8 +196,8 @@ def _form(kind: pa.DataType, known: _Measured) -> tuple[str, int]:
 
 
 def _null(kind: pa.DataType) -> int | None:
-    """Give the integer that stands for null."""
-    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+    """Give the integer that stands for null; an array of any length is empty instead."""
+    if pa.types.is_fixed_size_list(kind):
         kind = kind.value_type
     return NULLS.get(str(kind))
 

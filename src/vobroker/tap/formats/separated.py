@@ -1,7 +1,8 @@
 """Results as CSV (RFC 4180, with a header line) and with tabs instead of commas.
 
 Values are written as DALI 1.2 section 3 has them. A null is nothing at all, an empty text two quotation
-marks. Neither format can say how a result ended, so a result that broke off breaks off its transfer.
+marks, and so is the null of an only column. Neither format can say how a result ended, so a result that
+broke off breaks off its transfer.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ def _separated(batches: Batches, head: Head, outcome: Ending, separator: str) ->
         [column.name for column in head.columns]
     )
     yield names.getvalue().encode()
+    nothing = "" if len(head.columns) > 1 else '""'  # readers pass over an empty line
     for batch in pieces(batches):
         cells: list[pa.Array | str] = []
         for column in batch.columns:
-            cells += [pc.fill_null(_cell(column, separator), ""), separator]
+            cells += [pc.fill_null(_cell(column, separator), nothing), separator]
         yield bytes(lines([*cells[:-1], "\r\n"]))
     ended = outcome()
     if ended.status == "ERROR":
@@ -46,10 +48,9 @@ def _separated(batches: Batches, head: Head, outcome: Ending, separator: str) ->
 
 def _cell(column: pa.Array, separator: str) -> pa.Array:
     """Text of a column, in quotation marks where it could be taken for something else."""
-    if pa.types.is_large_binary(column.type):
-        return hexadecimal(column)
-    shown = text(column, true="true", false="false")
-    if not (pa.types.is_string(column.type) or isinstance(column.type, pa.JsonType)):
+    binary = pa.types.is_large_binary(column.type)
+    shown = hexadecimal(column) if binary else text(column, true="true", false="false")
+    if not (binary or pa.types.is_string(column.type) or isinstance(column.type, pa.JsonType)):
         return shown
     special = pc.match_substring_regex(shown, rf'^$|^\s|\s$|["\r\n{separator}]')
     if not pc.any(special, min_count=0).as_py():
