@@ -26,7 +26,7 @@ from vobroker.votypes.binary import NULLS, Cells, encode, numbers, padded
 from vobroker.votypes.columns import Column
 from vobroker.votypes.texts import text
 
-_IN_MEMORY = 32 * 2**20  # bytes of rows that need no file
+_IN_MEMORY = 4 * 2**20  # bytes of rows that need no file
 _BLOCK = 2880
 _CODES = {"bool": "L", "int16": "I", "int32": "J", "int64": "K", "float": "E", "double": "D", "uint8": "B"}
 
