@@ -44,6 +44,7 @@ bench: ## Measured comparisons; each prints a table
 	corpus/adapters/install.sh
 	$(RUN)/python -m bench.adql
 	$(RUN)/python -m bench.querylog
+	$(RUN)/python -m bench.tap
 	@scripts/kafka.sh start 1
 	$(RUN)/python -m bench.stream
 	$(RUN)/python -m bench.latency
