@@ -5,7 +5,7 @@ from vobroker.archive.errors import ArchiveError, Collision, QueryStopped
 from vobroker.archive.places import Place, Server, open_archive, place
 from vobroker.archive.reading import Reading
 from vobroker.archive.transaction import FilterMatch, Transaction
-from vobroker.archive.turns import Access, Held, Turns
+from vobroker.archive.turns import Access, Held, Shared, Turns, access
 
 __all__ = [
     "AUTHORITY",
@@ -19,8 +19,10 @@ __all__ = [
     "QueryStopped",
     "Reading",
     "Server",
+    "Shared",
     "Transaction",
     "Turns",
+    "access",
     "open_archive",
     "place",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -75,6 +75,13 @@ class Archive(ABC):
         ArchiveError
             If the changes cannot be written. The archive is then as before.
         """
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Be the only one of the processes that share the archive who is in such a block.
+
+        What publishes its events has a position of its own, which only one can move at a time.
+        """
+        return nullcontext()
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -9,19 +9,23 @@ if TYPE_CHECKING:
 
 _UNBALANCED = """
     SELECT source, partition, survey, night, visit, received, archived, duplicate, dead FROM ledger
-    WHERE received <> archived + duplicate + dead ORDER BY ALL
+    WHERE received <> archived + duplicate + dead ORDER BY 1, 2, 3, 4, 5
 """
 
 _MISCOUNTED = """
     SELECT ledger.survey, archived, coalesce(alerts, 0) AS alerts, coalesce(packets, 0) AS packets
-    FROM (SELECT survey, sum(archived) AS archived FROM ledger GROUP BY survey HAVING archived > 0) AS ledger
-    LEFT JOIN (SELECT survey, count(*) AS alerts FROM alert GROUP BY survey) USING (survey)
-    LEFT JOIN (SELECT survey, count(*) AS packets FROM payload GROUP BY survey) USING (survey)
-    WHERE archived <> coalesce(alerts, 0) OR archived <> coalesce(packets, 0) ORDER BY ALL
+    FROM (
+        SELECT survey, CAST(sum(archived) AS BIGINT) AS archived FROM ledger
+        GROUP BY survey HAVING sum(archived) > 0
+    ) AS ledger
+    LEFT JOIN (SELECT survey, count(*) AS alerts FROM alert GROUP BY survey) AS kept USING (survey)
+    LEFT JOIN (SELECT survey, count(*) AS packets FROM payload GROUP BY survey) AS packed USING (survey)
+    WHERE archived <> coalesce(alerts, 0) OR archived <> coalesce(packets, 0) ORDER BY 1
 """
 
 _LETTERS = """
-    SELECT coalesce((SELECT sum(dead) FROM ledger), 0) AS dead, count(*) AS letters FROM dead_letter
+    SELECT CAST(coalesce((SELECT sum(dead) FROM ledger), 0) AS BIGINT) AS dead,
+           count(*) AS letters FROM dead_letter
 """
 
 

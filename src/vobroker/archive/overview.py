@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vobroker.archive.dialects import dialect
 from vobroker.sky import cone_ranges, separation
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ MAX_CANDIDATES = 100_000
 
 _NIGHTS = """
     SELECT night, survey, CAST(sum(archived) AS BIGINT) AS alerts FROM ledger
-    WHERE night IS NOT NULL AND archived > 0 GROUP BY ALL ORDER BY night DESC, survey LIMIT ?
+    WHERE night IS NOT NULL AND archived > 0 GROUP BY night, survey ORDER BY night DESC, survey LIMIT ?
 """
 
 _TOTALS = """
@@ -30,15 +31,16 @@ _TOTALS = """
 """
 
 _ARRIVALS = """
-    SELECT CAST(floor(epoch($3 - received) / $1) AS BIGINT) AS step, count(*) AS alerts FROM alert
-    WHERE received > $3 - to_seconds($1 * $2) GROUP BY ALL
+    SELECT CAST(floor(extract(epoch FROM $3 - received) / $1) AS BIGINT) AS step, count(*) AS alerts
+    FROM alert WHERE received > $2 GROUP BY 1
 """
 
 _ACCOUNT = """
     SELECT night, survey, source, CAST(sum(received) AS BIGINT) AS received,
            CAST(sum(archived) AS BIGINT) AS archived, CAST(sum(duplicate) AS BIGINT) AS duplicate,
            CAST(sum(dead) AS BIGINT) AS dead
-    FROM ledger GROUP BY ALL ORDER BY night DESC NULLS LAST, survey NULLS LAST, source LIMIT ?
+    FROM ledger GROUP BY night, survey, source
+    ORDER BY night DESC NULLS LAST, survey NULLS LAST, source LIMIT ?
 """
 
 _BALANCE = """
@@ -49,12 +51,13 @@ _BALANCE = """
     FROM ledger
 """
 
-_REASONS = "SELECT reason, count(*) AS letters FROM dead_letter GROUP BY ALL ORDER BY letters DESC, reason"
+_REASONS = "SELECT reason, count(*) AS letters FROM dead_letter GROUP BY reason ORDER BY letters DESC, reason"
 
 _JUDGED = """
-    SELECT filter, arg_max(version, night) AS version, CAST(sum(seen) AS BIGINT) AS seen,
-           CAST(sum(passed) AS BIGINT) AS passed, CAST(sum(rejected) AS BIGINT) AS rejected,
-           CAST(sum(failed) AS BIGINT) AS failed, max(night) AS last_night
+    SELECT filter, (array_agg(version ORDER BY night DESC NULLS LAST))[1] AS version,
+           CAST(sum(seen) AS BIGINT) AS seen, CAST(sum(passed) AS BIGINT) AS passed,
+           CAST(sum(rejected) AS BIGINT) AS rejected, CAST(sum(failed) AS BIGINT) AS failed,
+           max(night) AS last_night
     FROM filter_ledger GROUP BY filter ORDER BY filter
 """
 
@@ -71,7 +74,7 @@ _EVENTS = """
 """
 
 _EVENTS_OF = """
-    SELECT event.* FROM event JOIN (SELECT unnest($1) AS survey, unnest($2) AS alert_id)
+    SELECT event.* FROM event JOIN (SELECT unnest($1) AS survey, unnest($2) AS alert_id) AS chosen
     USING (survey, alert_id) ORDER BY sequence
 """
 
@@ -86,13 +89,8 @@ _NAMED = _OBJECTS.format(
 
 _NUMBERED = "SELECT survey, alert_id, object_id, mjd FROM alert WHERE alert_id = ? ORDER BY survey"
 
-_LIKE = """
-    SELECT survey, object_id FROM object
-    ORDER BY jaro_winkler_similarity(object_id, $1) DESC, object_id LIMIT $2
-"""
-
 _IN_CELLS = _OBJECTS.format(
-    "SELECT object.* FROM object JOIN (SELECT unnest($1) AS low, unnest($2) AS high) ON"
+    "SELECT object.* FROM object JOIN (SELECT unnest($1) AS low, unnest($2) AS high) AS cells ON"
     " healpix >= low AND healpix < high LIMIT $3"
 )
 
@@ -111,7 +109,8 @@ def nights(archive: Archive, limit: int = 30) -> list[Row]:
 def arrivals(archive: Archive, until: datetime, step: int = 10, count: int = 60) -> list[int]:
     """Give how many alerts arrived in each of ``count`` steps of ``step`` seconds before ``until`` (UTC)."""
     moment = until.astimezone(UTC).replace(tzinfo=None)
-    ago = {row["step"]: row["alerts"] for row in _rows(archive, _ARRIVALS, step, count, moment)}
+    begin = moment - timedelta(seconds=step * count)
+    ago = {row["step"]: row["alerts"] for row in _rows(archive, _ARRIVALS, step, begin, moment)}
     return [ago.get(number, 0) for number in range(count - 1, -1, -1)]
 
 
@@ -166,7 +165,13 @@ def alerts_numbered(archive: Archive, alert_id: int) -> list[Row]:
 
 def similar_names(archive: Archive, object_id: str, limit: int = 3) -> list[Row]:
     """Give ``survey`` and ``object_id`` of the objects whose identifier is most like one."""
-    return _rows(archive, _LIKE, object_id, limit)
+    return _rows(archive, dialect(archive.platform).similar, object_id, limit)
+
+
+def misspelt(archive: Archive, object_id: str, limit: int = 3) -> list[str]:
+    """Give identifiers of objects that differ in at most three letters from one, the nearest first."""
+    rows = _rows(archive, dialect(archive.platform).misspelt, object_id, limit)
+    return [row["object_id"] for row in rows]
 
 
 def objects_near(archive: Archive, ra: float, dec: float, radius: float, limit: int = 50) -> list[Row]:

@@ -32,8 +32,10 @@ class Server:
 Place = Path | Server
 
 
-def place(text: str | Path) -> Place:
+def place(text: str | Place) -> Place:
     """Read a place: ``postgresql://…`` is a server, everything else a folder."""
+    if isinstance(text, Server):
+        return text
     scheme, colon, _ = str(text).partition("://")
     return Server(str(text)) if colon and scheme in SCHEMES else Path(text)
 
@@ -61,7 +63,7 @@ def open_archive(
         If there is no archive, it is one of a newer version, is in use by another process, or
         cannot be reached, read or made.
     """
-    found = place(where) if isinstance(where, str) else where
+    found = place(where)
     if isinstance(found, Server):
         from vobroker.archive.postgresql.archive import open_server
 

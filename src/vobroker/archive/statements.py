@@ -106,6 +106,11 @@ FORGET_POSITIONS = """
     WHERE source_position.source = read.source AND source_position.partition = read.partition
 """
 
+POSITIONS = """
+    SELECT source_position.source, source_position.partition, source_position.position
+    FROM source_position JOIN read USING (source, partition)
+"""
+
 SET_POSITIONS = "INSERT INTO source_position SELECT source, partition, position FROM read"
 
 
@@ -116,6 +121,7 @@ class Statements:
     add_objects: str
     new_measurements: str
     add_measurements: str
+    positions: str
 
 
 DUCKDB = Statements(
@@ -146,4 +152,5 @@ DUCKDB = Statements(
     GROUP BY object_id, kind, measurement_id ORDER BY ALL
 """,
     add_measurements=f"INSERT INTO measurement SELECT {names(MEASUREMENT)} FROM measured",
+    positions=POSITIONS,
 )

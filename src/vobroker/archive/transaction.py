@@ -177,18 +177,19 @@ class Transaction(ABC):
         self._do(statements.UNCOUNT_DEAD_LETTERS, [list(letters)])
         self._do(statements.RELEASE_DEAD_LETTERS, [list(letters)])
 
+    def positions(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Give the next packet to read of sources and partitions, those that were read from.
+
+        Nobody else moves them before this transaction has ended.
+        """
+        found = self._ask(self.statements.positions, read=_places(dict.fromkeys(places, 0)))
+        return {(row["source"], row["partition"]): row["position"] for row in found.to_pylist()}
+
     def set_positions(self, progress: Mapping[tuple[str, int], int]) -> None:
         """Note how far each source and partition has been read."""
         if not progress:
             return
-        sources, partitions = zip(*progress, strict=True)
-        read = pa.table(
-            {
-                "source": pa.array(sources, pa.string()),
-                "partition": pa.array(partitions, pa.int32()),
-                "position": pa.array(progress.values(), pa.int64()),
-            }
-        )
+        read = _places(progress)
         self._do(statements.FORGET_POSITIONS, read=read)
         self._do(statements.SET_POSITIONS, read=read)
 
@@ -282,6 +283,16 @@ class Transaction(ABC):
     @abstractmethod
     def _fitted(self, native: pa.RecordBatch, table: Table) -> pa.RecordBatch:
         """Make room in the survey's native table for rows of a schema, and give them as it takes them."""
+
+
+def _places(progress: Mapping[tuple[str, int], int]) -> pa.Table:
+    return pa.table(
+        {
+            "source": pa.array([source for source, _ in progress], pa.string()),
+            "partition": pa.array([partition for _, partition in progress], pa.int32()),
+            "position": pa.array(progress.values(), pa.int64()),
+        }
+    )
 
 
 def _sha256(data: memoryview) -> bytes:

@@ -1,4 +1,4 @@
-"""One archive, several processes: they open it in turns.
+"""One archive, several processes: of a folder they open it in turns, on a server all at once.
 
 DuckDB lets one process write. Whoever has the turn keeps it until somebody stands in the line for it, or
 until there is nothing to do.
@@ -17,7 +17,7 @@ from pathlib import Path
 from vobroker.archive import locks
 from vobroker.archive.archive import AUTHORITY, Archive
 from vobroker.archive.errors import ArchiveError
-from vobroker.archive.places import open_archive
+from vobroker.archive.places import Place, Server, open_archive, place
 
 IDLE_SECONDS = 0.5
 """Time without a change after which the archive is closed, so that others may read it."""
@@ -28,7 +28,7 @@ class Access(ABC):
 
     @abstractmethod
     def take(self) -> AbstractContextManager[Archive]:
-        """Have the archive open for writing, and for this process alone, within the block."""
+        """Have the archive open for writing within the block."""
 
     @abstractmethod
     def rest(self) -> None:
@@ -142,3 +142,53 @@ class Held(Access):
 
     def close(self) -> None:
         """Who opened the archive closes it."""
+
+
+class Shared(Access):
+    """Access to an archive on a server, which any number of processes write at once.
+
+    Parameters
+    ----------
+    server
+        The archive's database; its tables are made when they are not there.
+    authority
+        Naming authority of the events that are added.
+    """
+
+    def __init__(self, server: Server, *, authority: str = AUTHORITY) -> None:
+        self.server = server
+        self._authority = authority
+        self._opening = threading.Lock()
+        self._archive: Archive | None = None
+
+    @contextmanager
+    def take(self) -> Iterator[Archive]:
+        """Have the archive open within the block.
+
+        Raises
+        ------
+        ArchiveError
+            If the server cannot be reached; the next time it is tried anew.
+        """
+        with self._opening:
+            if self._archive is None:
+                self._archive = open_archive(self.server, authority=self._authority)
+        yield self._archive
+
+    def rest(self) -> None:
+        """Nobody waits."""
+
+    def close(self) -> None:
+        """Leave the server."""
+        with self._opening:
+            if self._archive is not None:
+                self._archive.close()
+                self._archive = None
+
+
+def access(where: Place | str, *, authority: str = AUTHORITY) -> Access:
+    """Give the access that a process which shares an archive with others needs."""
+    found = place(where)
+    if isinstance(found, Server):
+        return Shared(found, authority=authority)
+    return Turns(found, authority=authority)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out, shown
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def alert(
         with open_archive(archive, read_only=True) as store:
             row = store.alert(survey, alert_id)
             if row is None:
-                fail(f"there is no {survey} alert {alert_id} in {archive}")
+                fail(f"there is no {survey} alert {alert_id} in {shown(archive)}")
             if packet is not None:
                 _write(packet, store.packet(survey, alert_id))
             if cutouts is not None:

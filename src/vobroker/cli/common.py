@@ -21,16 +21,35 @@ out = Console()
 err = Console(stderr=True)
 
 ArchiveOption = Annotated[
-    Path,
+    str,
     typer.Option(
         "--archive",
         "-a",
         envvar="VOBROKER_ARCHIVE",
-        help="Folder of the archive; made when it is not there.",
+        metavar="PLACE",
+        help="Folder of the archive, made when it is not there; or postgresql://user@host/database.",
         show_default=True,
     ),
 ]
-DEFAULT_ARCHIVE = Path("vobroker-data")
+DEFAULT_ARCHIVE = "vobroker-data"
+
+
+def files_of(archive: str) -> Path:
+    """Give the folder for what goes with an archive as files: VOEvents, schemas of a registry.
+
+    It is the archive's own; one on a server has the default folder where the command runs.
+    """
+    from vobroker.archive import Server, place
+
+    found = place(archive)
+    return Path(DEFAULT_ARCHIVE) if isinstance(found, Server) else found
+
+
+def shown(archive: str) -> str:
+    """Give the place of an archive as it may be printed: without a password."""
+    from vobroker.archive import place
+
+    return str(place(archive))
 
 
 def fail(message: str, status: int = 1) -> NoReturn:

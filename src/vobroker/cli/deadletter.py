@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, out, shown
 from vobroker.cli.ingest import chosen_filters
 from vobroker.cli.ledger import JsonOption, opened
 
@@ -81,11 +81,11 @@ def save(
     out.print(f"{len(data)} bytes written to {file}", highlight=False)
 
 
-def _letter(archive: Path, number: int) -> dict[str, Any]:
+def _letter(archive: str, number: int) -> dict[str, Any]:
     with opened(archive) as store:
         letter = store.dead_letter(number)
     if letter is None:
-        fail(f"there is no dead letter {number} in {archive}")
+        fail(f"there is no dead letter {number} in {shown(archive)}")
     return letter
 
 
@@ -112,18 +112,18 @@ def retry(
 ) -> None:
     """Try dead letters again, after what they lacked has come."""
     from vobroker.alerts.schemas import default_schemas
-    from vobroker.archive import ArchiveError, Turns
+    from vobroker.archive import ArchiveError, access
     from vobroker.pipeline.redrive import redrive
 
     if not (numbers or reason or everything):
         fail("say which: numbers, --reason, or --all", 2)
     try:
-        places = default_schemas(folder=schemas, registry=registry, cache=archive / "schemas")
+        places = default_schemas(folder=schemas, registry=registry, cache=files_of(archive) / "schemas")
     except ValueError as error:
         fail(str(error), 2)
     chosen = [] if no_filters else chosen_filters(filters)
     opened(archive).close()  # there must be one: it is not made here
-    turns = Turns(archive)
+    turns = access(archive)
     try:
         with turns.take() as store:
             tried, used, counts = redrive(
@@ -132,7 +132,7 @@ def retry(
                 numbers=numbers or (),
                 reason=reason,
                 filters=chosen,
-                voevents=archive / "voevents",
+                voevents=files_of(archive) / "voevents",
             )
     except ArchiveError as error:
         fail(str(error))

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out, progress, warn
+from vobroker.cli.common import (
+    DEFAULT_ARCHIVE,
+    ArchiveOption,
+    err,
+    fail,
+    files_of,
+    out,
+    progress,
+    shown,
+    warn,
+)
 
 if TYPE_CHECKING:
     from vobroker.filters import Filter
@@ -66,7 +76,7 @@ def ingest(
                 store,
                 schemas=source,
                 filters=chosen,
-                voevents=archive / "voevents",
+                voevents=files_of(archive) / "voevents",
                 after_batch=show,
             )
     except ArchiveError as error:
@@ -85,7 +95,7 @@ def chosen_filters(path: Path | None) -> list[Filter]:
         fail(str(error), 2)
 
 
-def report(counts: Counts, archive: Path) -> None:
+def report(counts: Counts, archive: str) -> None:
     """Say what became of the alerts."""
     out.print(
         f"{counts.received} received = {counts.archived} archived + {counts.duplicate} duplicates "
@@ -95,10 +105,12 @@ def report(counts: Counts, archive: Path) -> None:
     for name, number in counts.passed.items():
         out.print(f"filter {name}: {number} passed", highlight=False)
     if counts.events:
-        out.print(f"{counts.events} VOEvents written to {archive / 'voevents'}", highlight=False)
+        out.print(f"{counts.events} VOEvents written to {files_of(archive) / 'voevents'}", highlight=False)
     for name, error in counts.failed.items():
         warn(f"filter {name} failed: {error}")
     if counts.dead:
-        err.print(f"[yellow]{counts.dead} dead letters:[/] vobroker deadletter list --archive {archive}")
+        err.print(
+            f"[yellow]{counts.dead} dead letters:[/] vobroker deadletter list --archive {shown(archive)}"
+        )
     if counts.received and counts.dead == counts.received:
         fail("none of the input could be used")

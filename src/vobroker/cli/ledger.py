@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,11 +18,11 @@ _SUMS = """
     SELECT night, survey, {}, CAST(sum(received) AS BIGINT) AS received,
            CAST(sum(archived) AS BIGINT) AS archived, CAST(sum(duplicate) AS BIGINT) AS duplicate,
            CAST(sum(dead) AS BIGINT) AS dead
-    FROM ledger GROUP BY ALL HAVING sum(received) <> 0 ORDER BY night NULLS LAST, survey NULLS LAST, source
+    FROM ledger GROUP BY 1, 2, 3 HAVING sum(received) <> 0 ORDER BY night NULLS LAST, survey NULLS LAST, 3
 """
 _BY_NIGHT = _SUMS.format("source")
 _BY_PARTITION = _SUMS.format("source || '[' || partition || ']' AS source")
-_BY_REASON = "SELECT reason, count(*) AS number FROM dead_letter GROUP BY ALL ORDER BY number DESC, reason"
+_BY_REASON = "SELECT reason, count(*) AS number FROM dead_letter GROUP BY reason ORDER BY number DESC, reason"
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -67,18 +66,18 @@ def ledger(
         fail("the ledger does not balance:\n" + "\n".join(wrong))
 
 
-def opened(folder: Path) -> Archive:
+def opened(archive: str) -> Archive:
     """Open an archive for reading, or leave with an error."""
     from vobroker.archive import ArchiveError, open_archive
 
     try:
-        return open_archive(folder, read_only=True)
+        return open_archive(archive, read_only=True)
     except ArchiveError as error:
         fail(str(error))
 
 
-def _positions(folder: Path, as_json: bool) -> None:
-    with opened(folder) as store:
+def _positions(archive: str, as_json: bool) -> None:
+    with opened(archive) as store:
         places = sorted(store.positions().items())
     if as_json:
         rows = [

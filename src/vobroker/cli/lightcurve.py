@@ -103,13 +103,10 @@ def _form_of(file: Path | None) -> Form:
 
 def _suggestion(store: Archive, object_id: str) -> str:
     """Name the objects of the archive that are spelt most like an unknown one."""
-    near = store.query(
-        "SELECT DISTINCT object_id, damerau_levenshtein(lower(object_id), lower(?)) AS distance"
-        " FROM object WHERE distance BETWEEN 0 AND 3 ORDER BY ALL LIMIT 20",
-        [object_id],
-    )
-    names = [row["object_id"] for row in sorted(near.to_pylist(), key=lambda row: row["distance"])]
-    return f"; did you mean {' or '.join(names[:3])}?" if names and object_id not in names else ""
+    from vobroker.archive import overview
+
+    names = overview.misspelt(store, object_id)
+    return f"; did you mean {' or '.join(names)}?" if names and object_id not in names else ""
 
 
 def _show(light_curve: LightCurve) -> None:

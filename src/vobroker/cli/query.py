@@ -55,7 +55,7 @@ def query(
                 list_tables(store.tables())
                 return
             checked = adql.check(parsed, store.tables())
-            translation = adql.translate(checked, "duckdb")
+            translation = adql.translate(checked, store.platform)
             rows = store.query(translation.sql, translation.parameters, rows=maxrec + 1, seconds=seconds)
     except adql.AdqlError as error:
         wrong(error)

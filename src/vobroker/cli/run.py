@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, out, warn
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, files_of, out, warn
 from vobroker.cli.ingest import chosen_filters, report
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 
@@ -87,7 +87,7 @@ def run(
     )
     reading.connection()  # says so when Kafka is not installed
     from vobroker.alerts.schemas import default_schemas
-    from vobroker.archive import Turns
+    from vobroker.archive import access
     from vobroker.kafka.problems import KafkaProblem
     from vobroker.pipeline import worker
     from vobroker.publish.kafka import FORMS, KafkaOutbox
@@ -96,13 +96,13 @@ def run(
         fail(f"--publish-as is {' or '.join(FORMS)}, not '{publish_as}'", 2)
     if publish_to is not None and not _PREFIX.fullmatch(publish_to):
         fail(f"topics cannot begin with '{publish_to}': use letters, digits, '.', '_' and '-'", 2)
-    turns, stop = Turns(archive), Event()
+    turns, stop = access(archive), Event()
     source = reading.source(turns, stop)
     outlets = []
     if publish_to is not None:
         outlets.append(KafkaOutbox(reading.connection(publish_brokers), publish_to, form=publish_as))
     try:
-        places = default_schemas(folder=schemas, registry=registry, cache=archive / "schemas")
+        places = default_schemas(folder=schemas, registry=registry, cache=files_of(archive) / "schemas")
     except ValueError as error:
         fail(str(error), 2)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -121,7 +121,7 @@ def run(
                 turns,
                 schemas=places,
                 filters=[] if no_filters else chosen_filters(filters),
-                voevents=archive / "voevents",
+                voevents=files_of(archive) / "voevents",
                 outlets=outlets,
                 after_batch=show,
             )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out, warn
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, out, warn
 from vobroker.cli.ingest import chosen_filters
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 
@@ -84,9 +84,11 @@ def serve(
         try:
             with open_archive(archive) as store:
                 sources = _sources(store, ingest or [], simulate, stop)
-                rivers = [_river(sources, store, chosen, archive / "voevents", stop)] if sources else []
+                rivers = (
+                    [_river(sources, store, chosen, files_of(archive) / "voevents", stop)] if sources else []
+                )
                 if kafka is not None:
-                    rivers.append(_worker(kafka, store, chosen, archive, stop))
+                    rivers.append(_worker(kafka, store, chosen, files_of(archive), stop))
                 address = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
                 out.print(
                     f"[bold]{title}[/] is at [link={address}]{address}[/]   Ctrl-C ends it", highlight=False
@@ -168,7 +170,7 @@ def _river(
 
 
 def _worker(
-    kafka: Reading, store: Archive, filters: list[Filter], archive: Path, stop: threading.Event
+    kafka: Reading, store: Archive, filters: list[Filter], files: Path, stop: threading.Event
 ) -> Callable[[], None]:
     """Let Kafka topics flow into the archive, which this process has for itself."""
     from vobroker.alerts.schemas import default_schemas
@@ -177,10 +179,10 @@ def _worker(
 
     held = Held(store)
     source = kafka.source(held, stop)
-    schemas = default_schemas(cache=archive / "schemas")
+    schemas = default_schemas(cache=files / "schemas")
 
     def flow() -> None:
-        worker.run(source, held, schemas=schemas, filters=filters, voevents=archive / "voevents")
+        worker.run(source, held, schemas=schemas, filters=filters, voevents=files / "voevents")
 
     return flow
 

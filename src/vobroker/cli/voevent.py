@@ -126,7 +126,7 @@ def export(
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[Archive]:
+def _opened(archive: str) -> Iterator[Archive]:
     """Open the archive for reading; what goes wrong with it ends the command."""
     from vobroker.archive import ArchiveError, open_archive
 

@@ -53,11 +53,11 @@ def try_on(filter_: Filter, archive: Archive, *, rows: int = 20, seconds: float 
     if filter_.survey is not None and filter_.survey not in tables:
         return Trial(filter_, 0, 0, schema(Table("result", filter_.columns)).empty_table())
     fitted = compile_filter(filter_.name, filter_.text, known)
-    translation = translate(fitted.checked, "duckdb")
+    translation = translate(fitted.checked, archive.platform)
     asked = "SELECT count(*) AS n FROM "
     seen = archive.query(f'{asked} "{filter_.survey or "alert"}"', seconds=seconds)["n"][0].as_py()
-    passed = archive.query(f"{asked} ({translation.sql})", translation.parameters, seconds=seconds)["n"][
-        0
-    ].as_py()
+    passed = archive.query(f"{asked} ({translation.sql}) AS passed", translation.parameters, seconds=seconds)[
+        "n"
+    ][0].as_py()
     result = archive.query(translation.sql, translation.parameters, rows=rows, seconds=seconds)
     return Trial(fitted, seen, passed, result.cast(schema(Table("result", fitted.columns))))

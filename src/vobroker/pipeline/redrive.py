@@ -21,7 +21,7 @@ PAGE = 256
 _PAGE = """
     SELECT id, source, partition, position, data FROM dead_letter
     WHERE id > ? AND reason <> 'conflict' AND reason = coalesce(?, reason)
-    AND (len(CAST(? AS BIGINT[])) = 0 OR list_contains(CAST(? AS BIGINT[]), id)) ORDER BY id LIMIT ?
+    AND (? = 0 OR id = ANY(CAST(? AS BIGINT[]))) ORDER BY id LIMIT ?
 """
 
 
@@ -72,12 +72,13 @@ def redrive(
         if used:
             commit(raw, Decoded(decoded.batches), archive, filters, counts, letters=used)
     if voevents is not None and counts.archived:
-        counts.events += publish_folder(archive, voevents)
+        with archive.alone():
+            counts.events += publish_folder(archive, voevents)
     return tried, well, counts
 
 
 def _pages(archive: Archive, numbers: list[int], reason: str | None) -> Iterator[list[dict[str, Any]]]:
     last = 0
-    while rows := archive.query(_PAGE, [last, reason, numbers, numbers, PAGE]).to_pylist():
+    while rows := archive.query(_PAGE, [last, reason, len(numbers), numbers, PAGE]).to_pylist():
         last = rows[-1]["id"]
         yield rows

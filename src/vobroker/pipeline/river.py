@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -23,7 +24,7 @@ import vobroker.filters as filtering
 from vobroker.alerts.decode import Decoded, decode
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
-from vobroker.archive import Archive
+from vobroker.archive import Archive, Collision
 from vobroker.filters import Filter
 from vobroker.publish.folder import publish_folder
 
@@ -95,7 +96,8 @@ def run(
     for raw, alerts in _one_ahead(decoded):
         commit(raw, alerts, archive, filters, counts)
         if voevents is not None:
-            counts.events += publish_folder(archive, voevents)
+            with archive.alone():
+                counts.events += publish_folder(archive, voevents)
         if after_batch is not None:
             after_batch(counts)
         if stop is not None and stop.is_set():
@@ -116,20 +118,35 @@ def commit(
 
     What the archive has read already of a shared source (another worker was faster, or the batch was in hand
     when a partition was taken away) is passed over: it was received then. ``letters`` are the numbers of dead
-    letters that these alerts have been so far.
+    letters that these alerts have been so far. Where another process has changed the same at the same time,
+    the transaction is done again.
 
     Raises
     ------
     vobroker.archive.ArchiveError
         If the archive cannot be written; it is then as before, and so are the counts.
     """
-    read = archive.positions() if raw.shared else {}
-    decoded = _unread(decoded, raw, read)
-    damaged = decoded.dead
-    received = sum(len(batch) for batch in decoded.batches) + len(damaged)
+    while True:
+        with suppress(Collision):
+            _commit(raw, decoded, archive, filters, counts, letters)
+            return
+
+
+def _commit(
+    raw: RawBatch,
+    decoded: Decoded,
+    archive: Archive,
+    filters: Sequence[Filter],
+    counts: Counts,
+    letters: Sequence[int],
+) -> None:
     archived = 0
     passed: dict[str, int] = {}
     with archive.transaction() as transaction:
+        read = transaction.positions(raw.progress) if raw.shared else {}
+        decoded = _unread(decoded, raw, read)
+        damaged = decoded.dead
+        received = sum(len(batch) for batch in decoded.batches) + len(damaged)
         for batch in decoded.batches:
             fresh, _ = transaction.add(batch)
             if fresh is None:

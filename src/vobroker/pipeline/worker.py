@@ -57,7 +57,7 @@ class _Outgoing:
         if time.monotonic() < self.due or (self.voevents is None and not self.outlets):
             return
         try:
-            with self.turns.take() as archive:
+            with self.turns.take() as archive, archive.alone():
                 # Somebody may wait at an outlet; files can wait.
                 written = [outlet(archive) for outlet in self.outlets]
                 if self.voevents is not None:

@@ -71,7 +71,7 @@ class KafkaOutbox:
         PublishError
             If the brokers do not take them. Nothing is lost: the next call goes on from the last transaction.
         """
-        newest = archive.query("SELECT coalesce(max(sequence), 0) FROM event")[0][0].as_py()
+        newest = archive.query("SELECT coalesce(max(sequence), 0) AS newest FROM event")[0][0].as_py()
         if newest <= self._last:
             return 0
         self._errors.clear()

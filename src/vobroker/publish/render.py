@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from vobroker.archive import Archive, ArchiveError
+from vobroker.archive.tables import quote
 from vobroker.filters import starter_filters
 from vobroker.publish.voevent import alert_event
 from vobroker.voevent import write
@@ -109,8 +110,8 @@ def _simulated(archive: Archive, rows: list[dict[str, Any]]) -> set[tuple[str, i
         column = _SIMULATED[survey]
         if column in tables[survey]:
             made = archive.query(
-                f"SELECT alert_id FROM {survey} WHERE alert_id IN (SELECT unnest($1::BIGINT[]))"
-                f" AND starts_with({column}, 'simulated')",
+                f"SELECT alert_id FROM {quote(survey)} WHERE alert_id = ANY(CAST($1 AS BIGINT[]))"
+                f" AND starts_with({quote(column)}, 'simulated')",
                 [[row["alert_id"] for row in rows if row["survey"] == survey]],
             )
             found |= {(survey, alert_id) for alert_id in made["alert_id"].to_pylist()}

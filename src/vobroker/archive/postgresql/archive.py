@@ -146,6 +146,19 @@ class ServerArchive(Archive):
             self._writer[0].close()
             self._writer = None
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one of the processes that share the archive who is in such a block."""
+        try:
+            db = Connection(self.server)
+            tables.be_alone(db)
+        except ServerError as error:
+            raise ArchiveError(f"cannot read {self.place}: {error}") from None
+        try:
+            yield
+        finally:
+            db.close()  # which gives the lock back
+
     # -- reading -----------------------------------------------------------------------------------
 
     def query(

@@ -8,7 +8,7 @@ the other, and neither for each other.
 from __future__ import annotations
 
 from vobroker.alerts.columns import MEASUREMENT
-from vobroker.archive.statements import Statements, names
+from vobroker.archive.statements import POSITIONS, Statements, names
 
 
 def _latest(column: str) -> str:
@@ -51,6 +51,8 @@ POSTGRESQL = Statements(
     INSERT INTO measurement SELECT {names(MEASUREMENT)} FROM measured
     ORDER BY object_id, kind, measurement_id, survey ON CONFLICT DO NOTHING
 """,
+    # Whoever reads the same source waits, and then sees what was committed.
+    positions=f"{POSITIONS} ORDER BY 1, 2 FOR UPDATE OF source_position",
 )
 
 NUMBER_ARRIVALS = """

@@ -96,6 +96,11 @@ def take_lock(db: Connection) -> None:
     db.ask("SELECT 1 FROM pg_advisory_xact_lock(?)", [LOCK])
 
 
+def be_alone(db: Connection) -> None:
+    """Wait for the lock of whoever publishes; it is held until the session ends."""
+    db.ask("SELECT 1 FROM pg_advisory_lock(?)", [LOCK + 1])
+
+
 def has_tables(db: Connection) -> bool:
     """Whether there are tables of an archive."""
     found = db.ask("SELECT to_regclass('meta') IS NOT NULL AND to_regclass('native_column') IS NOT NULL AS x")

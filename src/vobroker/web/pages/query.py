@@ -138,7 +138,7 @@ def language(site: SiteHere) -> Response:
 def _checked(text: str, archive: Archive) -> dict[str, Any]:
     try:
         found = adql.check(adql.parse(text), archive.tables())
-        adql.translate(found, "duckdb")
+        adql.translate(found, archive.platform)
     except adql.AdqlError as error:
         return {"valid": False, "error": error.describe(), "columns": []}
     return {"valid": True, "error": None, "columns": [_described(column) for column in found.columns]}
@@ -146,7 +146,7 @@ def _checked(text: str, archive: Archive) -> dict[str, Any]:
 
 def _run(archive: Archive, checked: adql.CheckedQuery, rows: int) -> ArrowTable:
     """Run a query; one row more than asked tells whether there are more."""
-    translation = adql.translate(checked, "duckdb")
+    translation = adql.translate(checked, archive.platform)
     if not _AT_ONCE.acquire(timeout=_WAIT):
         raise HTTPException(503, "Other queries are running; try again in a moment.")
     try:
