@@ -1,0 +1,146 @@
+"""What a query can name: the archive's public tables, ObsCore, TAP_SCHEMA, and what the caller uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from vobroker.alerts.columns import ALERT, EVENT, FILTER_LEDGER, LEDGER, MEASUREMENT, OBJECT
+from vobroker.archive import Archive
+from vobroker.tap import obscore, schema
+from vobroker.tap.schema import Key, Schema
+from vobroker.votypes import databases
+from vobroker.votypes.columns import Column, Table
+
+ACCOUNT = Table(
+    LEDGER.name,
+    tuple(column for column in LEDGER if column.name not in ("source", "partition")),
+    LEDGER.description,
+)
+"""The ledger without the names of topics and files, which are nobody's business."""
+
+PUBLIC_ALERT = Table(
+    ALERT.name,
+    (
+        *ALERT.columns,
+        Column(
+            "alert_did", "VARCHAR", "", "meta.ref.ivoid", "IVOA identifier of the alert, as DataLink takes it"
+        ),
+    ),
+    ALERT.description,
+    ALERT.position,
+)
+"""The alerts with an identifier in one piece."""
+
+_COMMON = (PUBLIC_ALERT, OBJECT, MEASUREMENT, EVENT, ACCOUNT, FILTER_LEDGER)
+
+INDEXED = {
+    "alert": ("alert_id", "object_id", "ra", "dec", "healpix", "received"),
+    "object": ("object_id", "ra", "dec", "healpix"),
+    "measurement": ("object_id",),
+    "event": ("sequence", "ivorn"),
+    obscore.OBSCORE.name: ("obs_id", "s_ra", "s_dec"),
+}
+PRINCIPAL = {
+    "alert": ("survey", "alert_id", "object_id", "mjd", "ra", "dec", "band", "mag", "mag_error"),
+    "object": ("survey", "object_id", "ra", "dec", "first_mjd", "last_mjd", "n_alerts"),
+    "measurement": ("survey", "object_id", "mjd", "band", "flux", "flux_error", "mag", "mag_error"),
+    "event": ("sequence", "ivorn", "stream", "survey", "alert_id", "object_id", "created"),
+    obscore.OBSCORE.name: obscore.OBSCORE.names,
+} | {table.name: table.names for table in schema.TAP_SCHEMA.tables}
+
+_ALERT_KEY = (("survey", "survey"), ("alert_id", "alert_id"))
+_OBJECT_KEY = (("survey", "survey"), ("object_id", "object_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The tables of a service.
+
+    Attributes
+    ----------
+    schemas
+        For descriptions, in order.
+    keys
+        Foreign keys.
+    stored
+        What stands for a table in the database, where that is not its name.
+    lent
+        Tables that the archive does not have itself, by the names in ``stored``.
+    uploads
+        Tables of the caller, by name.
+    """
+
+    schemas: tuple[Schema, ...]
+    keys: tuple[Key, ...]
+    stored: Mapping[str, str]
+    lent: Mapping[str, pa.Table]
+    uploads: Mapping[str, Table] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """All tables, by the names that queries have."""
+        own = {table.name: table for schema in self.schemas for table in schema.tables}
+        return own | dict(self.uploads)
+
+    def with_uploads(self, uploads: Mapping[str, tuple[Table, pa.Table]]) -> Catalogue:
+        """Give the catalogue with the tables of a caller besides, by their plain names."""
+        named = {f"TAP_UPLOAD.{name}": found for name, found in uploads.items()}
+        lent = {f"upload_{number}": rows for number, (_, rows) in enumerate(named.values(), 1)}
+        return Catalogue(
+            self.schemas,
+            self.keys,
+            {**self.stored, **dict(zip(named, lent, strict=True))},
+            {**self.lent, **lent},
+            {name: table for name, (table, _) in named.items()},
+        )
+
+
+def catalogue(archive: Archive, base: str) -> Catalogue:
+    """Give what can be asked of an archive.
+
+    Parameters
+    ----------
+    archive
+        The archive.
+    base
+        Address of the service, for the links in ObsCore.
+    """
+    native = archive.native_tables()
+    schemas = (
+        Schema(
+            "vobroker",
+            "Alerts of survey telescopes, the objects they belong to, and what was sent out",
+            (*_COMMON, *native.values()),
+        ),
+        Schema(
+            "ivoa",
+            "Data products in the columns that every archive has",
+            (obscore.OBSCORE,),
+            "ivo://ivoa.net/std/obscore#core-1.1",
+        ),
+        schema.TAP_SCHEMA,
+    )
+    keys = (
+        Key("alert_object", "alert", "object", _OBJECT_KEY, "The object of an alert"),
+        Key("measurement_object", "measurement", "object", _OBJECT_KEY, "The object of a measurement"),
+        Key("event_alert", "event", "alert", _ALERT_KEY, "The alert of an event"),
+        *schema.TAP_SCHEMA_KEYS,
+        *(
+            Key(f"{name}_alert", name, "alert", (("alert_id", "alert_id"),), "The common columns of an alert")
+            for name in native
+        ),
+    )
+    described = schema.content(
+        schemas, keys, indexed=INDEXED, principal=PRINCIPAL, views=(obscore.OBSCORE.name, ACCOUNT.name)
+    )
+    lent = {name.replace(".", "_"): rows for name, rows in described.items()}
+    text = databases.stored("VARCHAR", archive.platform.partition("-")[0])
+    views = {
+        ALERT.name: f"(SELECT *, {obscore.alert_did(archive.authority, text)} AS alert_did FROM alert)",  # noqa: S608
+        obscore.OBSCORE.name: obscore.sql(archive.platform, archive.authority, base),
+    }
+    stored = dict(zip(described, lent, strict=True)) | views
+    return Catalogue(schemas, keys, stored, lent)

@@ -1,0 +1,390 @@
+"""Jobs: queries that are not waited for (UWS 1.1), kept so that a restart loses none.
+
+What is known of a job is a row of an SQLite file, its uploads and its result are files beside it. A job that
+was running when the service ended runs again: a query only reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import secrets
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from vobroker.tap.errors import TapError, TimeLimitError
+
+_log = logging.getLogger(__name__)
+
+ACTIVE = ("PENDING", "HELD")
+"""Phases in which a job can still be changed."""
+
+WAITING = ("PENDING", "QUEUED", "EXECUTING", "HELD", "SUSPENDED")
+"""Phases that a job can leave by itself or by its owner (UWS 1.1, section 2.1.3)."""
+
+_COLUMNS = (
+    "id", "owner", "role", "phase", "run_id", "created", "started", "ended", "destruction", "seconds",
+    "parameters", "error", "media_type", "file_name", "size", "rows",
+)  # fmt: skip
+
+_CREATE = f"""
+    CREATE TABLE IF NOT EXISTS job (number INTEGER PRIMARY KEY, {", ".join(_COLUMNS)}, UNIQUE (id));
+    CREATE INDEX IF NOT EXISTS job_phase ON job (phase);
+    CREATE INDEX IF NOT EXISTS job_owner ON job (owner, phase);
+    CREATE INDEX IF NOT EXISTS job_destruction ON job (destruction);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is known of a job; times are UTC."""
+
+    id: str
+    owner: str
+    role: str
+    phase: str
+    run_id: str
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    destruction: datetime
+    seconds: int
+    parameters: tuple[tuple[str, str], ...]
+    error: str
+    media_type: str
+    file_name: str
+    size: int
+    rows: int
+
+    @property
+    def text(self) -> Mapping[str, list[str]]:
+        """Parameters by name."""
+        found: dict[str, list[str]] = {}
+        for name, value in self.parameters:
+            found.setdefault(name, []).append(value)
+        return found
+
+
+Work = Callable[[Job, Path, Callable[[Callable[[], None]], None]], tuple[str, str, int]]
+"""Does a job: is given it, its folder, and what to tell how it is stopped; gives type, file and rows."""
+
+
+class Jobs:
+    """The jobs of a service; any thread may use them.
+
+    Parameters
+    ----------
+    folder
+        Where they are kept.
+    workers
+        Jobs that run at the same time.
+    """
+
+    def __init__(self, folder: Path, workers: int = 2) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._db = sqlite3.connect(folder / "jobs.sqlite", check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.executescript(_CREATE)
+        self._db.execute("UPDATE job SET phase = 'QUEUED', started = NULL WHERE phase = 'EXECUTING'")
+        self._workers = workers
+        self._threads: list[threading.Thread] = []
+        self._stops: dict[str, Callable[[], None]] = {}
+        self._aborted: set[str] = set()
+        self._closing = threading.Event()
+
+    # -- what owners do ----------------------------------------------------------------------------
+
+    def create(
+        self,
+        parameters: Sequence[tuple[str, str]],
+        uploads: Mapping[str, bytes],
+        *,
+        owner: str,
+        role: str,
+        seconds: int,
+        days: float,
+        most: int,
+        run_id: str = "",
+    ) -> Job:
+        """Make a job in phase PENDING.
+
+        Raises
+        ------
+        TapError
+            If the owner, or all guests together, have ``most`` jobs already.
+        """
+        if int(self._one("SELECT count(*) FROM job WHERE owner = ?", owner)[0]) >= most:
+            raise TapError(f"there are {most} jobs already; delete some, or come again later", 503)
+        now = datetime.now(UTC)
+        identifier = secrets.token_urlsafe(16).replace("-", "x").replace("_", "y")
+        place = self.place(identifier)
+        place.mkdir()
+        for name, data in uploads.items():
+            (place / f"upload-{name.encode().hex()}").write_bytes(data)
+        self._do(
+            "INSERT INTO job (id, owner, role, phase, run_id, created, destruction, seconds, parameters)"
+            " VALUES (?, ?, ?, 'PENDING', ?, ?, ?, ?, ?)",
+            *(identifier, owner, role, run_id, _text(now), _text(now + timedelta(days=days)), seconds),
+            json.dumps(list(parameters)),
+        )
+        return self.get(identifier)
+
+    def get(self, identifier: str) -> Job:
+        """Give a job.
+
+        Raises
+        ------
+        TapError
+            If there is none.
+        """
+        row = self._row(f"SELECT {', '.join(_COLUMNS)} FROM job WHERE id = ?", identifier)  # noqa: S608
+        if row is None:
+            raise TapError("there is no such job", 404)
+        return _job(row)
+
+    def of(
+        self,
+        owner: str,
+        *,
+        phases: Sequence[str] = (),
+        after: datetime | None = None,
+        last: int | None = None,
+    ) -> list[Job]:
+        """Give the jobs of an owner, in order of creation (UWS 1.1, section 2.2.2.1).
+
+        Parameters
+        ----------
+        owner
+            Their owner.
+        phases
+            Only those in these phases.
+        after
+            Only those created later.
+        last
+            Only so many of the newest, the newest first.
+        """
+        sql = f"SELECT {', '.join(_COLUMNS)} FROM job WHERE owner = ?"  # noqa: S608
+        values: list[Any] = [owner]
+        if phases:
+            sql += f" AND phase IN ({', '.join('?' * len(phases))})"
+            values += phases
+        if after is not None:
+            sql += " AND created > ?"
+            values.append(_text(after))
+        sql += " ORDER BY number" + ("" if last is None else " DESC LIMIT ?")
+        values += [] if last is None else [last]
+        with self._lock:
+            return [_job(row) for row in self._db.execute(sql, values).fetchall()]
+
+    def uploads(self, identifier: str) -> dict[str, bytes]:
+        """Give the files that came with a job, by name."""
+        found = self.place(identifier).glob("upload-*")
+        return {bytes.fromhex(path.name[7:]).decode(): path.read_bytes() for path in found}
+
+    def add_uploads(self, identifier: str, uploads: Mapping[str, bytes]) -> None:
+        """Keep more files with a job."""
+        for name, data in uploads.items():
+            (self.place(identifier) / f"upload-{name.encode().hex()}").write_bytes(data)
+
+    def run(self, identifier: str, most: int) -> None:
+        """Let a job wait for its turn.
+
+        Raises
+        ------
+        TapError
+            If the owner has ``most`` jobs that wait or run.
+        """
+        job = self.get(identifier)
+        if job.phase not in ACTIVE:
+            return
+        waiting = self._one(
+            "SELECT count(*) FROM job WHERE owner = ? AND phase IN ('QUEUED', 'EXECUTING')", job.owner
+        )
+        if int(waiting[0]) >= most:
+            raise TapError(f"{most} jobs wait or run already; wait until one of them has ended", 503)
+        self._do("UPDATE job SET phase = 'QUEUED' WHERE id = ? AND phase IN ('PENDING', 'HELD')", identifier)
+
+    def abort(self, identifier: str) -> None:
+        """Stop a job; one that has ended stays as it is."""
+        self._aborted.add(identifier)
+        self._do(
+            "UPDATE job SET phase = 'ABORTED', ended = ? WHERE id = ? AND phase IN ('PENDING', 'QUEUED',"
+            " 'EXECUTING', 'HELD', 'SUSPENDED')",
+            *(_text(datetime.now(UTC)), identifier),
+        )
+        if stop := self._stops.get(identifier):
+            stop()
+
+    def delete(self, identifier: str) -> None:
+        """Stop a job and forget it, its result too."""
+        self.abort(identifier)
+        self._do("DELETE FROM job WHERE id = ?", identifier)
+        shutil.rmtree(self.place(identifier), ignore_errors=True)
+
+    def change(self, identifier: str, **values: Any) -> None:
+        """Change columns of a job."""
+        names = ", ".join(f"{name} = ?" for name in values)
+        kept = [
+            _text(value)
+            if isinstance(value, datetime)
+            else json.dumps(value)
+            if name == "parameters"
+            else value
+            for name, value in values.items()
+        ]
+        self._do(f"UPDATE job SET {names} WHERE id = ?", *kept, identifier)  # noqa: S608
+
+    def wait(self, identifier: str, phase: str, seconds: float) -> Job:
+        """Wait until a job has left a phase, or the time is over (UWS 1.1, section 2.2.1.1)."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while (job := self.get(identifier)).phase == phase and not self._closing.is_set():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+        return job
+
+    def place(self, identifier: str) -> Path:
+        """Give the folder of a job."""
+        return self.folder / identifier
+
+    # -- what the service does ---------------------------------------------------------------------
+
+    def start(self, work: Work) -> None:
+        """Let jobs run, each in its turn, until :meth:`close`."""
+        tasks = [(self._work, (work,))] * self._workers + [(self._sweep, ())]
+        for task, arguments in tasks:
+            thread = threading.Thread(target=task, args=arguments, name="job", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """Stop; jobs that were running run again after the next start."""
+        self._closing.set()
+        for stop in list(self._stops.values()):
+            stop()
+        self._tell()
+        for thread in self._threads:
+            thread.join()
+        with self._lock:
+            self._db.close()
+
+    def _work(self, work: Work) -> None:
+        while not self._closing.is_set():
+            identifier = self._next()
+            if identifier is None:
+                with self._changed:
+                    self._changed.wait(1.0)
+                continue
+            self._one_job(identifier, work)
+
+    def _next(self) -> str | None:
+        """Take the job that has waited longest, of the owner of whom the fewest run."""
+        row = self._row(
+            "UPDATE job SET phase = 'EXECUTING', started = ? WHERE number = ("
+            " SELECT number FROM job WHERE phase = 'QUEUED' ORDER BY (SELECT count(*) FROM job AS other"
+            " WHERE other.owner = job.owner AND other.phase = 'EXECUTING'), number LIMIT 1) RETURNING id",
+            _text(datetime.now(UTC)),
+        )
+        if row is None:
+            return None
+        self._tell()
+        return str(row[0])
+
+    def _one_job(self, identifier: str, work: Work) -> None:
+        def stopper(stop: Callable[[], None]) -> None:
+            self._stops[identifier] = stop
+            if identifier in self._aborted or self._closing.is_set():
+                stop()
+
+        result: dict[str, Any]
+        try:
+            media_type, name, rows = work(self.get(identifier), self.place(identifier), stopper)
+            size = (self.place(identifier) / name).stat().st_size
+            result = {
+                "phase": "COMPLETED",
+                "media_type": media_type,
+                "file_name": name,
+                "size": size,
+                "rows": rows,
+            }
+        except TapError as error:
+            phase = "ABORTED" if isinstance(error, TimeLimitError) else "ERROR"
+            result = {"phase": phase, "error": str(error)}
+        except Exception as error:  # a job must not take its worker with it
+            if not self.place(identifier).exists():
+                return
+            result = {
+                "phase": "ERROR",
+                "error": f"the service could not do this job ({type(error).__name__})",
+            }
+            _log.exception("job %s failed", identifier)
+        finally:
+            self._stops.pop(identifier, None)
+        if self._closing.is_set() and result["phase"] != "COMPLETED":
+            return  # it is still EXECUTING, and runs again after the next start
+        names = ", ".join(f"{name} = ?" for name in result)
+        self._do(
+            f"UPDATE job SET {names}, ended = ? WHERE id = ? AND phase = 'EXECUTING'",  # noqa: S608
+            *(*result.values(), _text(datetime.now(UTC)), identifier),
+        )
+        self._aborted.discard(identifier)
+
+    def _sweep(self) -> None:
+        """Forget jobs whose time is over."""
+        while not self._closing.wait(5.0):
+            with self._lock:
+                rows = self._db.execute(
+                    "SELECT id FROM job WHERE destruction < ?", [_text(datetime.now(UTC))]
+                ).fetchall()
+            for (identifier,) in rows:
+                self.delete(identifier)
+
+    # -- the database ------------------------------------------------------------------------------
+
+    def _do(self, sql: str, *values: Any) -> None:
+        with self._lock:
+            self._db.execute(sql, values)
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _row(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
+        with self._lock, contextlib.closing(self._db.execute(sql, values)) as cursor:
+            row: tuple[Any, ...] | None = cursor.fetchone()
+            return row
+
+    def _one(self, sql: str, *values: Any) -> tuple[Any, ...]:
+        row = self._row(sql, *values)
+        assert row is not None
+        return row
+
+
+def _job(row: tuple[Any, ...]) -> Job:
+    found: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
+    for name in ("owner", "run_id", "error", "media_type", "file_name"):
+        found[name] = found[name] or ""
+    for name in ("seconds", "size", "rows"):
+        found[name] = int(found[name] or 0)
+    for name in ("created", "started", "ended", "destruction"):
+        found[name] = datetime.fromisoformat(found[name]) if found[name] else None
+    found["parameters"] = tuple((str(name), str(value)) for name, value in json.loads(found["parameters"]))
+    return Job(**found)
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")

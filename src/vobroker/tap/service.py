@@ -1,0 +1,107 @@
+"""What every part of the TAP service has at hand, and who is asking."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import BoundedSemaphore
+from typing import cast
+
+from fastapi import Request
+
+from vobroker.archive import Archive
+from vobroker.roles import Caller, Roles
+from vobroker.tap.catalogue import Catalogue, catalogue
+from vobroker.tap.errors import TapError
+from vobroker.tap.fetch import Fence
+from vobroker.tap.jobs import Jobs
+from vobroker.votypes.columns import Table
+
+AT_ONCE = 8
+"""Queries that run at the same time for those who wait for them; more wait a moment."""
+
+PATIENCE = 20.0
+"""Seconds that a query waits for its turn before it is told to come again."""
+
+
+@dataclass
+class Service:
+    """A TAP service on an archive.
+
+    Attributes
+    ----------
+    archive
+        What is asked.
+    roles
+        Who may do what.
+    jobs
+        Queries that are not waited for.
+    fence
+        What addresses of uploads may be.
+    address
+        Public address of the service without a slash at its end; that of each request when empty.
+    site
+        Public address of the web pages, likewise.
+    """
+
+    archive: Archive
+    roles: Roles
+    jobs: Jobs
+    fence: Fence = field(default_factory=Fence)
+    address: str = ""
+    site: str = ""
+    title: str = "vobroker"
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_ONCE))
+    _known: dict[tuple[str, int], Catalogue] = field(default_factory=dict)
+
+    def catalogue(self, base: str) -> Catalogue:
+        """Give what can be asked, with links to the service at an address."""
+        native: Mapping[str, Table] = self.archive.native_tables()
+        key = (base, hash(tuple(native.values())))
+        if key not in self._known:
+            self._known.clear()
+            self._known[key] = catalogue(self.archive, base)
+        return self._known[key]
+
+
+def service_of(request: Request) -> Service:
+    """Give the service that a request is for."""
+    return cast("Service", request.app.state.service)
+
+
+def base_of(request: Request) -> str:
+    """Give the address of the service as the caller reaches it, without a slash at its end."""
+    return service_of(request).address or str(request.base_url).rstrip("/")
+
+
+def site_of(request: Request) -> str:
+    """Give the address of the web pages as the caller reaches them, without a slash at its end."""
+    return service_of(request).site or base_of(request).rpartition("/")[0]
+
+
+def caller_of(request: Request) -> Caller:
+    """Tell who asks: by a bearer token, or a token as the password of HTTP basic authentication.
+
+    Raises
+    ------
+    TapError
+        If there is a token that nobody has: its owner should not be served as a guest.
+    """
+    roles = service_of(request).roles
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    if not scheme:
+        return roles.guest
+    token = rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            token = base64.b64decode(token, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            token = ""
+    caller = roles.caller(token) if scheme.lower() in ("bearer", "basic") else None
+    if caller is None:
+        raise TapError("nobody has this token; leave it out to ask as a guest", 401)
+    return caller
