@@ -18,6 +18,7 @@ GROUPS = (
     "voevent",
     "simulate",
     "serve",
+    "token",
     "adql",
     "bench",
 )

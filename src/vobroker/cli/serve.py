@@ -16,11 +16,12 @@ import typer
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, out, warn
 from vobroker.cli.ingest import chosen_filters
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
+from vobroker.cli.token import RolesOption, TokensOption, read_allowed
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from fastapi import FastAPI
+    from starlette.applications import Starlette
 
     from vobroker.alerts.packets import RawBatch
     from vobroker.archive import Archive
@@ -62,13 +63,24 @@ def serve(
     user: UserOption = None,
     set_: SetOption = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Let simulated nights flow in.")] = False,
+    roles: RolesOption = None,
+    tokens: TokensOption = None,
+    address: Annotated[
+        str, typer.Option(help="Public address, such as https://alerts.example.org, behind a proxy.")
+    ] = "",
+    upload_from: Annotated[
+        list[str] | None,
+        typer.Option(help="Host inside that tables may be fetched from, as host:port; may be given again."),
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
 ) -> None:
     """Serve until interrupted."""
     from vobroker.archive import ArchiveError, open_archive
+    from vobroker.tap import Fence, Jobs, Service
     from vobroker.web import create_app
 
+    allowed = read_allowed(roles, tokens)
     missing = [str(path) for path in ingest or () if not path.exists()]
     if missing:
         fail(f"no such file or folder: {', '.join(missing)}", 2)
@@ -89,19 +101,28 @@ def serve(
                 )
                 if kafka is not None:
                     rivers.append(_worker(kafka, store, chosen, files_of(archive), stop))
-                address = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
+                here = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
                 out.print(
-                    f"[bold]{title}[/] is at [link={address}]{address}[/]   Ctrl-C ends it", highlight=False
+                    f"[bold]{title}[/] is at [link={here}]{here}[/], TAP at {here}tap   Ctrl-C ends it",
+                    highlight=False,
+                )
+                tap = Service(
+                    store,
+                    allowed,
+                    Jobs(files_of(archive) / "jobs"),
+                    Fence.of(upload_from or ()),
+                    f"{address.rstrip('/')}/tap" if address else "",
+                    title=title,
                 )
                 with _flowing(rivers, stop):
                     if open_page:
-                        threading.Timer(0.8, webbrowser.open, [address]).start()
-                    _run(create_app(store, filters=chosen, title=title), listener)
+                        threading.Timer(0.8, webbrowser.open, [here]).start()
+                    _run(create_app(store, filters=chosen, title=title, tap=tap), listener)
         except ArchiveError as error:
             fail(str(error))
 
 
-def _run(app: FastAPI, listener: socket.socket) -> None:
+def _run(app: Starlette, listener: socket.socket) -> None:
     """Serve until a signal ends it; open streams then end by themselves."""
     import uvicorn
 
@@ -110,7 +131,13 @@ def _run(app: FastAPI, listener: socket.socket) -> None:
             app.state.site.closing.set()
             super().handle_exit(sig, frame)
 
-    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=3)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        headers=[("Server", "vobroker")],
+        timeout_graceful_shutdown=3,
+    )
     Server(config).run(sockets=[listener])
 
 

@@ -29,15 +29,8 @@ router = APIRouter()
 
 
 def create_app(service: Service) -> FastAPI:
-    """Make the application of a TAP service; its jobs run from its start to its end."""
-
-    @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        start(service)
-        yield
-        await in_thread(service.jobs.close)
-
-    app = FastAPI(title=service.title, docs_url=None, redoc_url=None, lifespan=life)
+    """Make the application of a TAP service; :func:`running` lets its jobs run meanwhile."""
+    app = FastAPI(title=service.title, docs_url=None, redoc_url=None)
     app.state.service = service
     for part in (router, waited.router, asynchronous.router):
         app.include_router(part)
@@ -49,9 +42,14 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
-def start(service: Service) -> None:
-    """Let the jobs of a service run."""
-    service.jobs.start(partial(execute.do, service, service.address))
+@asynccontextmanager
+async def running(service: Service) -> AsyncIterator[None]:
+    """Let the jobs of a service run until the block ends; those not done run after the next start."""
+    service.jobs.start(partial(execute.do, service))
+    try:
+        yield
+    finally:
+        await in_thread(service.jobs.close)
 
 
 @router.get("/")

@@ -52,7 +52,7 @@ async def listed(request: Request) -> Response:
 async def create(request: Request) -> Response:
     """Make a job; with PHASE=RUN it waits for its turn at once."""
     service, caller = service_of(request), caller_of(request)
-    limits = caller.limits
+    limits, base = caller.limits, base_of(request)
     parameters = await read(request, limits.upload_bytes + FORM_BYTES)
     phase = parameters.one("PHASE").upper()
     if phase not in ("", "RUN"):
@@ -67,6 +67,7 @@ async def create(request: Request) -> Response:
             seconds=limits.async_seconds,
             days=limits.retention_days,
             most=limits.kept_jobs,
+            base=base,
             run_id=parameters.one("RUNID")[:64],
         )
         if phase:

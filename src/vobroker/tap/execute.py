@@ -72,7 +72,7 @@ def rows_of(service: Service, asked: Asked, seconds: float) -> Rows:
     return Rows(service.archive, asked.prepared, maxrec=asked.maxrec, seconds=seconds)
 
 
-def pieces(service: Service, asked: Asked, rows: Rows, base: str) -> Iterator[bytes]:
+def pieces(asked: Asked, rows: Rows, base: str) -> Iterator[bytes]:
     """Write the rows of a request."""
     prepared = asked.prepared
     head = Head(
@@ -91,7 +91,7 @@ def pieces(service: Service, asked: Asked, rows: Rows, base: str) -> Iterator[by
 
 
 def do(
-    service: Service, base: str, job: Job, place: Path, stopper: Callable[[Callable[[], None]], None]
+    service: Service, job: Job, place: Path, stopper: Callable[[Callable[[], None]], None]
 ) -> tuple[str, str, int]:
     """Do a job: write its result into its folder.
 
@@ -106,14 +106,14 @@ def do(
         If the request is wrong or its query fails; TimeLimitError at its time limit.
     """
     parameters = Parameters(job.parameters, service.jobs.uploads(job.id))
-    asked = understand(service, parameters, service.roles.limits[job.role], base)
+    asked = understand(service, parameters, service.roles.limits[job.role], job.base)
     rows = rows_of(service, asked, job.seconds)
     stopper(rows.cancel)
     name = f"result.{asked.format.suffix}"
     try:
         rows.begin()
         with (place / name).open("wb") as file:
-            for piece in pieces(service, asked, rows, base):
+            for piece in pieces(asked, rows, job.base):
                 file.write(piece)
     except BrokenOffError:
         pass

@@ -32,7 +32,7 @@ WAITING = ("PENDING", "QUEUED", "EXECUTING", "HELD", "SUSPENDED")
 
 _COLUMNS = (
     "id", "owner", "role", "phase", "run_id", "created", "started", "ended", "destruction", "seconds",
-    "parameters", "error", "media_type", "file_name", "size", "rows",
+    "parameters", "base", "error", "media_type", "file_name", "size", "rows",
 )  # fmt: skip
 
 _CREATE = f"""
@@ -58,6 +58,7 @@ class Job:
     destruction: datetime
     seconds: int
     parameters: tuple[tuple[str, str], ...]
+    base: str
     error: str
     media_type: str
     file_name: str
@@ -115,9 +116,10 @@ class Jobs:
         seconds: int,
         days: float,
         most: int,
+        base: str,
         run_id: str = "",
     ) -> Job:
-        """Make a job in phase PENDING.
+        """Make a job in phase PENDING; ``base`` is the address of the service, for its links.
 
         Raises
         ------
@@ -133,9 +135,9 @@ class Jobs:
         for name, data in uploads.items():
             (place / f"upload-{name.encode().hex()}").write_bytes(data)
         self._do(
-            "INSERT INTO job (id, owner, role, phase, run_id, created, destruction, seconds, parameters)"
-            " VALUES (?, ?, ?, 'PENDING', ?, ?, ?, ?, ?)",
-            *(identifier, owner, role, run_id, _text(now), _text(now + timedelta(days=days)), seconds),
+            "INSERT INTO job (id, owner, role, phase, run_id, created, destruction, seconds, base,"
+            " parameters) VALUES (?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?)",
+            *(identifier, owner, role, run_id, _text(now), _text(now + timedelta(days=days)), seconds, base),
             json.dumps(list(parameters)),
         )
         return self.get(identifier)
@@ -376,7 +378,7 @@ class Jobs:
 
 def _job(row: tuple[Any, ...]) -> Job:
     found: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
-    for name in ("owner", "run_id", "error", "media_type", "file_name"):
+    for name in ("owner", "run_id", "base", "error", "media_type", "file_name"):
         found[name] = found[name] or ""
     for name in ("seconds", "size", "rows"):
         found[name] = int(found[name] or 0)

@@ -14,6 +14,9 @@ from vobroker.tap.errors import TapError
 MAX_FIELDS = 200
 """Most parameters of a request."""
 
+MAX_NAME = 64
+"""Longest name of a file, in characters: it becomes that of a file on the disk."""
+
 MAX_TEXT = 2**20
 """Longest value of a parameter that is no file, in bytes."""
 
@@ -107,6 +110,8 @@ async def read(request: Request, most: int) -> Parameters:
     for name, value in pairs:
         if "\0" in name or "\0" in value:
             raise TapError(f"{name[:40]!r} holds a NUL character")
+    if long := [name for name in files if not name.isprintable() or len(name) > MAX_NAME]:
+        raise TapError(f"a file cannot be called {long[0][:40]!r}")
     return Parameters(pairs, files)
 
 

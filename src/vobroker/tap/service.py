@@ -75,7 +75,8 @@ def service_of(request: Request) -> Service:
 
 def base_of(request: Request) -> str:
     """Give the address of the service as the caller reaches it, without a slash at its end."""
-    return service_of(request).address or str(request.base_url).rstrip("/")
+    here = f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}"
+    return service_of(request).address or here.rstrip("/")
 
 
 def site_of(request: Request) -> str:

@@ -90,7 +90,7 @@ async def _answer(request: Request, service: Service, asked: Asked, seconds: flo
 
     try:
         await while_connected(request.receive, rows.cancel, rows.begin)
-        body = pieces(service, asked, rows, base)
+        body = pieces(asked, rows, base)
         headers = {
             # Formats without a place for it cannot say that there are more rows; this can.
             "X-Row-Limit": str(asked.maxrec),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 
 from fastapi import FastAPI, Request
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route
 
 from vobroker.archive import Archive
 from vobroker.filters import Filter
+from vobroker.tap import Service, running
+from vobroker.tap import create_app as create_tap
 from vobroker.web.pages import alerts, errors, events, filters, live, objects, query, search, status
 from vobroker.web.site import Site
 
@@ -32,7 +37,9 @@ _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """For SVG opened by itself: plots carry their styles, and run nothing."""
 
 
-def create_app(archive: Archive, *, filters: Sequence[Filter] = (), title: str = "vobroker") -> FastAPI:
+def create_app(
+    archive: Archive, *, filters: Sequence[Filter] = (), title: str = "vobroker", tap: Service | None = None
+) -> Starlette:
     """Make the web application of a broker.
 
     Parameters
@@ -43,7 +50,33 @@ def create_app(archive: Archive, *, filters: Sequence[Filter] = (), title: str =
         The filters that run, with their texts.
     title
         Name of the site.
+    tap
+        TAP service that is to stand beside the pages, at ``/tap``.
     """
+    pages = _pages(archive, filters, title)
+
+    @asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if tap is not None:
+                await stack.enter_async_context(running(tap))
+            yield
+
+    # What the pages put around their answers would hold back the rows of a long result.
+    routes: list[BaseRoute] = [Mount("/", pages)]
+    if tap is not None:
+        routes = [Route("/tap", _to_tap), Mount("/tap", create_tap(tap)), *routes]
+    app = Starlette(routes=routes, lifespan=life)
+    app.state.site = pages.state.site
+    return app
+
+
+async def _to_tap(request: Request) -> Response:
+    return RedirectResponse(f"{request.url.path}/", 308)
+
+
+def _pages(archive: Archive, filters: Sequence[Filter], title: str) -> FastAPI:
+    """Make the application of the pages alone."""
     app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.site = Site.of(archive, filters, title)
     for page in PAGES:
