@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-
 from tests.adql.platforms.engines import SERVERS
+
 from vobroker.archive import Archive, open_archive
 
 HERE = {"host": str(SERVERS), "user": "vobroker", "autocommit": True}
@@ -68,9 +68,7 @@ def archive(database: str) -> Iterator[Archive]:
 @pytest.fixture(params=["folder", "postgresql"])
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]:
     """An empty archive, of the one kind and of the other."""
-    where: Any = (
-        tmp_path / "archive" if request.param == "folder" else request.getfixturevalue("database")
-    )
+    where: Any = tmp_path / "archive" if request.param == "folder" else request.getfixturevalue("database")
     with open_archive(where) as opened:
         yield opened
 

@@ -12,7 +12,7 @@ from vobroker.votypes.columns import Table
 TIMES = {"received", "created"}
 """Columns that tell when a packet came."""
 
-PLACES = {"segment", "offset"}
+PLACES = {"segment", "start"}
 """Columns that tell where a folder keeps a packet."""
 
 

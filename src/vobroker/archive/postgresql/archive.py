@@ -136,6 +136,8 @@ class ServerArchive(Archive):
             self._leave()
         try:
             db = Connection(self.server)
+            # Of tables just lent the planner knows nothing, and would rather compile than begin.
+            db.do("SET jit = off")
         except ServerError as error:
             raise ArchiveError(f"cannot write to {self.place}: {error}") from None
         self._writer = db, Lending(db)
