@@ -129,7 +129,8 @@ async def _refused(request: Request, error: Exception) -> Response:
         status, message = 503, "the archive does not answer"
         _log.error("%s failed", request.url.path, exc_info=error)
     headers = _RETRY if status == 503 else _CHALLENGE if status == 401 else None
-    return Response(errors.document(message), status, headers, errors.MEDIA_TYPE)
+    cone = "/cone/" in request.url.path
+    return Response(errors.document(message, cone=cone), status, headers, errors.MEDIA_TYPE)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

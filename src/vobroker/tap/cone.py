@@ -37,10 +37,10 @@ def query(table: str, parameters: Parameters) -> str:
     names = {"1": _PRINCIPAL[table][:3], "2": _PRINCIPAL[table], "3": TABLES[table].names}[verbosity]
     place = f"DISTANCE(POINT(ra, dec), POINT({ra!r}, {dec!r}))"
     if radius == 0:  # the columns alone are asked for (section 2.1)
-        return f"SELECT {', '.join(names)}, {place} AS distance FROM {table} WHERE 1 = 0"  # noqa: S608
+        return f"SELECT {', '.join(names)}, {place} AS separation FROM {table} WHERE 1 = 0"  # noqa: S608
     return (
-        f"SELECT {', '.join(names)}, {place} AS distance FROM {table}"  # noqa: S608
-        f" WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE({ra!r}, {dec!r}, {radius!r})) ORDER BY distance"
+        f"SELECT {', '.join(names)}, {place} AS separation FROM {table}"  # noqa: S608
+        f" WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE({ra!r}, {dec!r}, {radius!r})) ORDER BY separation"
     )
 
 
@@ -48,7 +48,7 @@ def columns(table: str, found: tuple[Column, ...]) -> tuple[Column, ...]:
     """Give the columns of a result with the words that SCS wants."""
     main = _PRINCIPAL[table][0]
     old = _OLD_UCDS | {main: "ID_MAIN"}
-    described = {"distance": "Distance from the place asked for"}
+    described = {"separation": "Distance from the place asked for"}
     return tuple(
         replace(
             column,

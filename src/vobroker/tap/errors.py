@@ -19,10 +19,12 @@ class TimeLimitError(TapError):
     """A query that was stopped at its time limit."""
 
 
-def document(message: str) -> bytes:
-    """Write an error as a VOTable."""
-    info = element("INFO", {"name": "QUERY_STATUS", "value": "ERROR"}, xml_escape(message))
-    resource = element("RESOURCE", {"type": "results"}, info)
+def document(message: str, *, cone: bool = False) -> bytes:
+    """Write an error as a VOTable; one of a cone search also as SCS 1.03 section 2.3 wants it."""
+    infos = [element("INFO", {"name": "QUERY_STATUS", "value": "ERROR"}, xml_escape(message))]
+    if cone:
+        infos.append(element("INFO", {"ID": "Error", "name": "Error", "value": message}))
+    resource = element("RESOURCE", {"type": "results"}, *infos)
     votable = element("VOTABLE", {"version": "1.4", "xmlns": NAMESPACE}, resource)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{votable}\n'.encode()
 
