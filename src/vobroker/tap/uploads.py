@@ -39,7 +39,13 @@ _ARROW = {
     **{pa.string(): "VARCHAR", pa.large_string(): "VARCHAR", pa.string_view(): "VARCHAR"},
 }
 _VOTABLE = {
-    **{"boolean": "BOOLEAN", "unsignedByte": "SMALLINT", "short": "SMALLINT", "int": "INTEGER"},
+    **{
+        "boolean": "BOOLEAN",
+        "bit": "BOOLEAN",
+        "unsignedByte": "SMALLINT",
+        "short": "SMALLINT",
+        "int": "INTEGER",
+    },
     **{"long": "BIGINT", "float": "REAL", "double": "DOUBLE", "char": "VARCHAR", "unicodeChar": "VARCHAR"},
 }
 
