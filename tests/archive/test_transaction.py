@@ -216,7 +216,7 @@ def test_the_ledger_counts_by_source_night_and_visit(
     lines = archive.ledger().to_pylist()
     assert {line["source"] for line in lines} == {"ztf_public_20210904.tar.gz"}
     alerts = archive.query(
-        "SELECT night, visit, count(*) AS n FROM alert GROUP BY ALL ORDER BY ALL"
+        "SELECT night, visit, count(*) AS n FROM alert GROUP BY 1, 2 ORDER BY 1, 2"
     ).to_pylist()
     assert sorted((line["night"], line["visit"], line["archived"]) for line in lines) == [
         (row["night"], row["visit"], row["n"]) for row in alerts
