@@ -1,7 +1,8 @@
 """Every command in the README and the docs runs as it is written.
 
 A ```console block holds commands behind ``$``. The blocks of one page run in order in one empty folder;
-lines without ``$`` are output, shown to the reader and not compared. Where a page speaks to Kafka at
+lines without ``$`` are output, shown to the reader and not compared. The ```python blocks of a page that says
+``<!-- python runs -->`` run too, as one program, after the commands. Where a page speaks to Kafka at
 127.0.0.1:19092, the broker that ``make kafka`` starts is there; topics named ``test-...`` are deleted.
 """
 
@@ -19,6 +20,7 @@ from confluent_kafka.admin import AdminClient
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 KAFKA = "127.0.0.1:19092"
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -38,9 +40,18 @@ def delete_topics(brokers: str, script: str) -> None:
         done.result(30)
 
 
+def program(page: Path) -> str:
+    """Give the Python blocks of a page that wants them to run."""
+    text = page.read_text()
+    return "\n".join(PYTHON.findall(text)) if "<!-- python runs -->" in text else ""
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
 def test_commands_of_the_page_run(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    script = "set -e\n" + "\n".join(commands(page))
+    script = "set -e\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + "\n".join(commands(page))
+    if code := program(page):
+        (tmp_path / "program.py").write_text(code)
+        script += "\npython program.py"
     if KAFKA in script:
         cluster = request.getfixturevalue("kafka1")
         script = script.replace(KAFKA, cluster.brokers)
