@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -136,7 +136,8 @@ def _complete(url: str) -> str:
     """Add the options that a URL does not give."""
     parts = urlsplit(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return urlunsplit(parts._replace(query=urlencode(_OPTIONS | given)))
+    # Not by urlunsplit, which leaves out the slashes of a URL without a host.
+    return f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(_OPTIONS | given)}"
 
 
 @contextmanager
