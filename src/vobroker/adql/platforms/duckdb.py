@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from vobroker.adql import tree
-from vobroker.adql.platforms.base import Translator
 from vobroker.adql.platforms.expressions import COMMON
+from vobroker.adql.platforms.zones import Zones
 from vobroker.votypes.types import TYPES
 
 
@@ -19,7 +19,7 @@ def _defined(call: str) -> str:
     return f"nullif({call}, 'nan'::DOUBLE)"
 
 
-class DuckDB(Translator):
+class DuckDB(Zones):
     """Translator for DuckDB."""
 
     name: ClassVar[str] = "DuckDB"

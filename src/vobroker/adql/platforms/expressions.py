@@ -65,7 +65,7 @@ _DOMAINS = {
 }
 _WHOLE = ("CEILING", "FLOOR", "ROUND", "TRUNCATE")
 _GEOMETRIC = ("CONTAINS", "INTERSECTS", "DISTANCE", "AREA", "COORD1", "COORD2", "COORDSYS")
-_MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _HALF = (
     "0.49999999999999994"  # the largest number below a half: adding it never rounds up to the next integer
 )
@@ -547,7 +547,7 @@ class Expressions(ABC):
 
     def compare(self, left: tree.Value, operator: str, right: tree.Value) -> str:
         """Write a comparison; ``1 = CONTAINS(...)`` becomes the bare condition."""
-        for test, literal, towards in ((left, right, operator), (right, left, _MIRRORED[operator])):
+        for test, literal, towards in ((left, right, operator), (right, left, MIRRORED[operator])):
             if not isinstance(test, tree.Function) or test.user_defined:
                 continue
             if (
@@ -566,7 +566,7 @@ class Expressions(ABC):
                 return near
         if self._false_is_null:
             plain = self.compare_column(left, operator, right)
-            plain = plain or self.compare_column(right, _MIRRORED[operator], left)
+            plain = plain or self.compare_column(right, MIRRORED[operator], left)
             if plain:
                 return plain
         first, second = self.coerced(left, right), self.coerced(right, left)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from vobroker.adql import tree
-from vobroker.adql.platforms.base import Translator
 from vobroker.adql.platforms.expressions import COMMON
+from vobroker.adql.platforms.zones import Zones
 
 
-class PostgreSQL(Translator):
+class PostgreSQL(Zones):
     """Translator for PostgreSQL."""
 
     name: ClassVar[str] = "PostgreSQL"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from vobroker.adql import tree
 from vobroker.adql.platforms.postgresql import PostgreSQL
 from vobroker.adql.platforms.spherical import Circle, Point, Polygon
 
@@ -22,12 +23,16 @@ class PostgreSQLpgSphere(PostgreSQL):
 
     name: ClassVar[str] = "PostgreSQL with pgSphere"
 
-    def candidate(self, point: Point, shape: Circle | Polygon) -> str:
+    def by_zones(self, radius: float) -> bool:
+        """Whether joins of a radius are done by zones: those that the index is not asked for."""
+        return radius > MAX_RADIUS and super().by_zones(radius)
+
+    def candidate(self, point: Point, shape: Circle | Polygon, node: tree.Function) -> str:
         """Write the condition that the index answers."""
         place = self.stored_place(point)
         small = isinstance(shape, Circle) and shape.size is not None and shape.size <= MAX_RADIUS
         if not (small and all(place)):
-            return super().candidate(point, shape)
+            return super().candidate(point, shape, node)
         assert isinstance(shape, Circle)
         centre = f"spoint(radians({shape.centre[0]}), radians({shape.centre[1]}))"
         around = f"scircle({centre}, radians({self.float_literal((shape.size or 0.0) + _MARGIN)}))"

@@ -36,12 +36,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """A circle; ``fixed`` is its centre and ``size`` its radius where they are numbers."""
+    """A circle; ``fixed`` is its centre and ``size`` its radius where they are numbers.
+
+    ``nodes`` are those of the coordinates of the centre where there are any.
+    """
 
     centre: Place
     fixed: tuple[float, float] | None
     radius: str
     size: float | None
+    nodes: tree.Pair | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,9 @@ class Spherical(Expressions):
             first, second = second, first
         match first, second:
             case Point(), Circle():
-                return self.bounded(self.selected(first, second, self.in_circle(first, second)), node)
+                return self.bounded(self.selected(first, second, self.in_circle(first, second), node), node)
             case Point(), Polygon():
-                return self.bounded(self.selected(first, second, self.in_polygon(first, second)), node)
+                return self.bounded(self.selected(first, second, self.in_polygon(first, second), node), node)
             case Point(), Coverage():
                 return self.bounded(self.in_coverage(first, second, node), node)
             case Circle(), Circle():
@@ -124,13 +128,13 @@ class Spherical(Expressions):
         kinds = [self.type(argument).type for argument in node.arguments]
         self.refuse(node, f"{node.name} of a {kinds[0]} and a {kinds[1]}")
 
-    def selected(self, point: Point, shape: Circle | Polygon, exact: str) -> str:
+    def selected(self, point: Point, shape: Circle | Polygon, exact: str, node: tree.Function) -> str:
         """Write an exact test behind what preselects rows for it, where there is such a thing."""
-        candidate = self.candidate(point, shape) if self._false_is_null else ""
+        candidate = self.candidate(point, shape, node) if self._false_is_null else ""
         return f"({candidate} AND {exact})" if candidate else exact
 
-    def candidate(self, point: Point, shape: Circle | Polygon) -> str:
-        """Write a condition that is cheap for the engine and true wherever the exact one is; or nothing."""
+    def candidate(self, point: Point, shape: Circle | Polygon, node: tree.Function) -> str:
+        """Write a condition that is cheap for the engine and true where that of ``node`` is; or nothing."""
         cell = self.cell(point)
         if self.cells is None or not cell:
             return ""
@@ -148,14 +152,18 @@ class Spherical(Expressions):
 
     def home(self, point: Point) -> Source | None:
         """Give the table whose position a point is, as its ``position`` has it."""
+        source, ra, dec = self.columns_of(point.nodes)
+        return source if source and source.position and source.position[:2] == (ra, dec) else None
+
+    def columns_of(self, pair: tree.Pair | None) -> tuple[Source | None, str, str]:
+        """Give the table that a pair of columns is of, and their names; None where they are not of one."""
         places: list[tuple[Source, str]] = []
-        for node in point.nodes or ():
+        for node in pair or ():
             column = self.checked.field_of(node) if isinstance(node, tree.ColumnReference) else None
             places += column.places if column else ()
         if len(places) != 2 or places[0][0] is not places[1][0]:
-            return None
-        (source, ra), (_, dec) = places
-        return source if source.position and source.position[:2] == (ra, dec) else None
+            return None, "", ""
+        return places[0][0], places[0][1], places[1][1]
 
     def in_coverage(self, point: Point, coverage: Coverage, node: tree.Function) -> str:
         """Write whether a point is in a coverage map: exact, since both are cells."""
@@ -223,7 +231,8 @@ class Spherical(Expressions):
         fixed = [self.fixed(point.nodes) if point.nodes else None for point in (first, second)]
         if fixed[0] is not None or (self.home(second) and not self.home(first)):
             first, second, fixed = second, first, fixed[::-1]
-        return self.selected(first, Circle(second.sql, fixed[1], self.float_literal(reach), reach), exact)
+        circle = Circle(second.sql, fixed[1], self.float_literal(reach), reach, second.nodes)
+        return self.selected(first, circle, exact, distance)
 
     def between(self, point: Point, low: float, high: float) -> str:
         """Write that the latitude of a point is between two numbers."""
@@ -316,7 +325,11 @@ class Spherical(Expressions):
         if size is not None and size < 0:
             self.fail("radius", "The radius of a CIRCLE is negative.", circle.radius)
         return Circle(
-            self.centre(circle.centre), self.fixed(circle.centre), self.as_double(circle.radius), size
+            self.centre(circle.centre),
+            self.fixed(circle.centre),
+            self.as_double(circle.radius),
+            size,
+            self.pair(circle.centre),
         )
 
     def polygon(self, node: tree.Value, corners: list[sphere.Vector]) -> Polygon:
@@ -389,14 +402,18 @@ class Spherical(Expressions):
         """Write longitude and latitude of a centre."""
         return self.coordinates(centre) if isinstance(centre, tuple) else self.position(centre)
 
+    def pair(self, place: tree.Pair | tree.Value) -> tree.Pair | None:
+        """Give the nodes of a place's coordinates."""
+        place = place.coordinates if isinstance(place, tree.Point) else place
+        return place if isinstance(place, tuple) else None
+
     def fixed(self, place: tree.Pair | tree.Value) -> tuple[float, float] | None:
         """Give a place written out in numbers."""
-        if isinstance(place, tree.Point):
-            place = place.coordinates
-        if not isinstance(place, tuple):
+        pair = self.pair(place)
+        if pair is None:
             return None
-        self.coordinates(place)
-        lon, lat = map(self.constant, place)
+        self.coordinates(pair)
+        lon, lat = map(self.constant, pair)
         return None if lon is None or lat is None else (lon, lat)
 
     def coordinates(self, pair: tree.Pair) -> Place:
