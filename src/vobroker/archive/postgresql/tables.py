@@ -103,7 +103,11 @@ def be_alone(db: Connection) -> None:
 
 def has_tables(db: Connection) -> bool:
     """Whether there are tables of an archive."""
-    found = db.ask("SELECT to_regclass('meta') IS NOT NULL AND to_regclass('native_column') IS NOT NULL AS x")
+    # Not by to_regclass, which remembers within a transaction that a table was not there.
+    found = db.ask(
+        "SELECT count(DISTINCT relname) = 2 AS x FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace"
+        " WHERE relname IN ('meta', 'native_column') AND nspname = ANY(current_schemas(false))"
+    )
     return bool(found["x"][0].as_py())
 
 
