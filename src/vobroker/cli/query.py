@@ -39,7 +39,7 @@ def query(
     tables: Annotated[bool, typer.Option("--tables", help="List the tables and columns instead.")] = False,
 ) -> None:
     """Parse, check, translate and run a query."""
-    from vobroker import adql
+    from vobroker import adql, sky
     from vobroker.archive import ArchiveError, open_archive, results
     from vobroker.votypes.arrow import schema
     from vobroker.votypes.columns import Table
@@ -55,7 +55,7 @@ def query(
                 list_tables(store.tables())
                 return
             checked = adql.check(parsed, store.tables())
-            translation = adql.translate(checked, store.platform)
+            translation = adql.translate(checked, store.platform, cells=sky)
             rows = store.query(translation.sql, translation.parameters, rows=maxrec + 1, seconds=seconds)
     except adql.AdqlError as error:
         wrong(error)

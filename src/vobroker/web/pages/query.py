@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from pyarrow import Table as ArrowTable
 
-from vobroker import adql
+from vobroker import adql, sky
 from vobroker.adql.functions import FUNCTIONS
 from vobroker.archive import Archive, ArchiveError, results
 from vobroker.archive.rows import jsonable
@@ -146,7 +146,7 @@ def _checked(text: str, archive: Archive) -> dict[str, Any]:
 
 def _run(archive: Archive, checked: adql.CheckedQuery, rows: int) -> ArrowTable:
     """Run a query; one row more than asked tells whether there are more."""
-    translation = adql.translate(checked, archive.platform)
+    translation = adql.translate(checked, archive.platform, cells=sky)
     if not _AT_ONCE.acquire(timeout=_WAIT):
         raise HTTPException(503, "Other queries are running; try again in a moment.")
     try:
