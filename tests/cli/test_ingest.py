@@ -70,5 +70,15 @@ def test_a_registry_that_is_no_address(packets: Path, tmp_path: Path) -> None:
 def test_benchmarks_are_listed() -> None:
     done = vobroker("bench")
     assert done.exit_code == 0
-    assert done.output.split() == ["adql", "conformance", "decode", "latency", "querylog", "river", "stream", "tap"]
+    assert done.output.split() == [
+        "adql",
+        "conformance",
+        "decode",
+        "latency",
+        "querylog",
+        "river",
+        "sky",
+        "stream",
+        "tap",
+    ]
     assert vobroker("bench", "nothing").exit_code == 2
