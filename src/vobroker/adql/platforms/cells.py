@@ -17,7 +17,7 @@ Range = tuple[int, int]
 """Nested cells of order 29: ``start <= cell < stop``."""
 
 MAX_RANGES = 32
-"""Most ranges of a preselection; measured, see ``docs/sky.md``."""
+"""Most ranges of a preselection: each is one more comparison for every row."""
 
 
 class Cells(Protocol):
