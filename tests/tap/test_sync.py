@@ -118,6 +118,25 @@ def test_a_caller_who_leaves_stops_the_query(tap):
     assert turns._value == 8
 
 
+def test_a_caller_who_does_not_read_is_left_after_the_time_limit(tap, monkeypatch):
+    limits = tap.service.roles.limits
+    slow = {**_values(limits["guest"]), "sync_seconds": 1, "max_rows": 10**12}
+    monkeypatch.setitem(limits, "guest", type(limits["guest"])(**slow))
+    monkeypatch.setattr("vobroker.tap.answer.GRACE", 1.0)
+    place = urlsplit(tap.address)
+    query = f"SELECT+a0.alert_id+FROM+{MANY}".replace(" ", "+")
+    with socket.create_connection((place.hostname, place.port)) as caller:
+        head = f"GET /tap/sync?QUERY={query}&MAXREC=1000000000 HTTP/1.1\r\nHost: x\r\n\r\n"
+        caller.sendall(head.encode())
+        deadline = time.monotonic() + 10
+        while tap.service.turns._value == 8 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert tap.service.turns._value == 7
+        while tap.service.turns._value < 8 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert tap.service.turns._value == 8
+
+
 def test_many_ask_at_the_same_time(tap):
     answers: list[list[dict[str, object]]] = []
     ask = [

@@ -13,6 +13,9 @@ from starlette.types import Receive, Scope, Send
 
 from vobroker.tap.formats import BrokenOffError
 
+GRACE = 30.0
+"""Seconds after its time limit that a caller has to take the end of a result."""
+
 THREADS = 64
 """Results that are made at the same time."""
 
@@ -56,6 +59,8 @@ class Streamed(Response):
         The body. Where it breaks off the transfer does, so that the caller sees that something is missing.
     media_type
         What the response declares.
+    seconds
+        Time limit of what makes the pieces; a caller who does not take them is left soon after.
     cancel
         Stops what makes the pieces, from any thread; called when the caller leaves.
     close
@@ -67,20 +72,22 @@ class Streamed(Response):
         pieces: Iterator[bytes],
         media_type: str,
         *,
+        seconds: float,
         cancel: Callable[[], None],
         close: Callable[[], None],
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(None, 200, headers, media_type)
         del self.headers["content-length"]
-        self._pieces, self._cancel, self._close = pieces, cancel, close
+        self._pieces, self._seconds, self._cancel, self._close = pieces, seconds, cancel, close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(_watch, receive, self._cancel)
-                await self._send(send)
+                with anyio.move_on_after(self._seconds + GRACE):
+                    await self._send(send)
                 group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):

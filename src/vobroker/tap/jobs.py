@@ -101,7 +101,6 @@ class Jobs:
         self._workers = workers
         self._threads: list[threading.Thread] = []
         self._stops: dict[str, Callable[[], None]] = {}
-        self._aborted: set[str] = set()
         self._closing = threading.Event()
 
     # -- what owners do ----------------------------------------------------------------------------
@@ -219,7 +218,6 @@ class Jobs:
 
     def abort(self, identifier: str) -> None:
         """Stop a job; one that has ended stays as it is."""
-        self._aborted.add(identifier)
         self._do(
             "UPDATE job SET phase = 'ABORTED', ended = ? WHERE id = ? AND phase IN ('PENDING', 'QUEUED',"
             " 'EXECUTING', 'HELD', 'SUSPENDED')",
@@ -308,7 +306,7 @@ class Jobs:
     def _one_job(self, identifier: str, work: Work) -> None:
         def stopper(stop: Callable[[], None]) -> None:
             self._stops[identifier] = stop
-            if identifier in self._aborted or self._closing.is_set():
+            if self._closing.is_set() or self._ended(identifier):
                 stop()
 
         result: dict[str, Any]
@@ -342,7 +340,13 @@ class Jobs:
             f"UPDATE job SET {names}, ended = ? WHERE id = ? AND phase = 'EXECUTING'",  # noqa: S608
             *(*result.values(), _text(datetime.now(UTC)), identifier),
         )
-        self._aborted.discard(identifier)
+        for file in self.place(identifier).glob("upload-*"):
+            file.unlink(missing_ok=True)
+
+    def _ended(self, identifier: str) -> bool:
+        """Whether a job was stopped or deleted before it could be told how to stop."""
+        row = self._row("SELECT phase FROM job WHERE id = ?", identifier)
+        return row is None or row[0] != "EXECUTING"
 
     def _sweep(self) -> None:
         """Forget jobs whose time is over."""

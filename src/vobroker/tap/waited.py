@@ -96,7 +96,14 @@ async def _answer(request: Request, service: Service, asked: Asked, seconds: flo
             "X-Row-Limit": str(asked.maxrec),
             "Content-Disposition": f'inline; filename="result.{asked.format.suffix}"',
         }
-        return Streamed(body, asked.format.media_type, cancel=rows.cancel, close=end, headers=headers)
+        return Streamed(
+            body,
+            asked.format.media_type,
+            seconds=seconds,
+            cancel=rows.cancel,
+            close=end,
+            headers=headers,
+        )
     except BaseException:
         end()
         raise
