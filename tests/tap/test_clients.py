@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import pyvo
 from astropy.table import Table
+from lxml import html
 
 # pyvo leaves its connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
@@ -109,6 +110,22 @@ def test_every_example_runs(tap, mine):
     for example in service(tap).examples:
         uploads = {"mine": mine} if "TAP_UPLOAD" in example["QUERY"] else None
         service(tap).search(example["QUERY"], uploads=uploads)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT TOP 3 alert_id FROM alert\nORDER BY alert_id",
+        'SELECT TOP 1 \'a\\\\b"""c\' AS text FROM alert',
+        'SELECT TOP 1 alert_id AS "mine" FROM alert AS "alert"',
+    ],
+)
+def test_the_query_page_gives_a_program_that_asks_the_same(tap, query):
+    page = httpx.get(tap.address.removesuffix("/tap") + "/query", params={"q": query}, timeout=30)
+    (pre,) = html.fromstring(page.text).xpath("//pre[@id='python']")
+    names: dict[str, object] = {}
+    exec(pre.text_content(), names)
+    assert len(names["result"]) == len(tap.rows(query))
 
 
 def test_pyvo_searches_a_cone(tap):

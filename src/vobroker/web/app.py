@@ -65,6 +65,7 @@ def create_app(
     # What the pages put around their answers would hold back the rows of a long result.
     routes: list[BaseRoute] = [Mount("/", pages)]
     if tap is not None:
+        pages.state.site.tap = tap.address or "/tap"
         routes = [Route("/tap", _to_tap), Mount("/tap", create_tap(tap)), *routes]
     app = Starlette(routes=routes, lifespan=life)
     app.state.site = pages.state.site

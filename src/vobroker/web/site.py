@@ -21,6 +21,8 @@ class Site:
     archive: Archive
     filters: dict[str, Filter]
     title: str
+    tap: str | None = None
+    """Address of the TAP service beside the pages; without scheme and host where that of a request counts."""
     pulse: Pulse = field(init=False)
     closing: Event = field(default_factory=Event)
     """Set when the server is about to stop: streams end by themselves."""

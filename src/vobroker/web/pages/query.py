@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from threading import BoundedSemaphore
 from typing import Annotated, Any
+from urllib.parse import urljoin
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -87,7 +88,12 @@ def query(request: Request, site: SiteHere, q: Text = "") -> Response:
             result = Table("result", checked.columns)
             data["rows"] = [jsonable(row, result) for row in rows.slice(0, SHOWN).to_pylist()]
         data["seconds"] = round(time.monotonic() - started, 3)
-    page = {"tables": list(site.archive.tables().values()), "examples": EXAMPLES, "shown": SHOWN}
+    page = {
+        "tables": list(site.archive.tables().values()),
+        "examples": EXAMPLES,
+        "shown": SHOWN,
+        "python": _python(q, urljoin(str(request.url), site.tap)) if site.tap else "",
+    }
     return respond(request, "query.html", data, status, page_only=page)
 
 
@@ -132,6 +138,18 @@ def language(site: SiteHere) -> Response:
             "functions": [*FUNCTIONS, *_MORE_FUNCTIONS],
             "tables": tables,
         }
+    )
+
+
+def _python(query: str, address: str) -> str:
+    """Write a query as a program that asks it over TAP."""
+    lines = query.strip().replace("\r\n", "\n")
+    plain = lines.isprintable() or all(c.isprintable() or c == "\n" for c in lines)
+    whole = plain and '"""' not in lines and "\\" not in lines and not lines.endswith('"')
+    text = f'"""\n{lines}\n"""' if whole else repr(lines)
+    return (
+        f"import pyvo\n\nservice = pyvo.dal.TAPService({address!r})\n"
+        f"result = service.search({text})\nresult.to_table()\n"
     )
 
 
