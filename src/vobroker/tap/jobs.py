@@ -340,8 +340,9 @@ class Jobs:
             f"UPDATE job SET {names}, ended = ? WHERE id = ? AND phase = 'EXECUTING'",  # noqa: S608
             *(*result.values(), _text(datetime.now(UTC)), identifier),
         )
-        for file in self.place(identifier).glob("upload-*"):
-            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # its owner may be deleting it
+            for file in self.place(identifier).glob("upload-*"):
+                file.unlink(missing_ok=True)
 
     def _ended(self, identifier: str) -> bool:
         """Whether a job was stopped or deleted before it could be told how to stop."""

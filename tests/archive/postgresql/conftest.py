@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,6 @@ from vobroker.archive import Archive, open_archive
 
 HERE = {"host": str(SERVERS), "user": "vobroker", "autocommit": True}
 
-_NUMBERS = itertools.count(1)
-
 
 @contextmanager
 def fresh_database(*extensions: str) -> Iterator[str]:
@@ -30,9 +27,8 @@ def fresh_database(*extensions: str) -> Iterator[str]:
     str
         Its URL.
     """
-    name = f"archive_{os.getpid()}_{next(_NUMBERS)}"
+    name = f"archive_{secrets.token_hex(6)}"
     with psycopg.connect(dbname="postgres", **HERE) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         # A locale with rules of its own: order by code point must not depend on the server's.
         server.execute(f"CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
         try:
