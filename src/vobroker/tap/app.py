@@ -14,14 +14,13 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from vobroker.archive import ArchiveError
-from vobroker.tap import asynchronous, errors, examples, execute, vosi, waited
+from vobroker.tap import asynchronous, errors, examples, execute, uws, vosi, waited
 from vobroker.tap.answer import in_thread
 from vobroker.tap.errors import TapError
 from vobroker.tap.service import Service, base_of, service_of
 
 _log = logging.getLogger(__name__)
 
-_XML = "text/xml; charset=utf-8"
 _RETRY = {"Retry-After": "10"}
 _CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="vobroker"'}
 
@@ -77,20 +76,19 @@ async def about(request: Request) -> Response:
 async def availability(request: Request) -> Response:
     """Say whether queries are answered."""
     service = service_of(request)
+    up, note = True, "Queries are answered."
     try:
         await in_thread(lambda: service.archive.query("SELECT 1", seconds=5))
     except ArchiveError:
-        return Response(
-            vosi.availability(False, service.started, "The archive does not answer."), media_type=_XML
-        )
-    return Response(vosi.availability(True, service.started, "Queries are answered."), media_type=_XML)
+        up, note = False, "The archive does not answer."
+    return Response(vosi.availability(up, service.started, note), media_type=uws.MEDIA_TYPE)
 
 
 @router.get("/capabilities")
 async def capabilities(request: Request) -> Response:
     """Say what the service can do."""
     service = service_of(request)
-    return Response(vosi.capabilities(base_of(request), service.roles), media_type=_XML)
+    return Response(vosi.capabilities(base_of(request), service.roles), media_type=uws.MEDIA_TYPE)
 
 
 @router.get("/tables")
@@ -99,7 +97,7 @@ async def tables(request: Request, detail: str = "max") -> Response:
     if detail.lower() not in ("min", "max"):
         raise TapError(f"detail is min or max, not '{detail[:20]}'")
     known = await in_thread(lambda: service_of(request).catalogue(base_of(request)))
-    return Response(vosi.tables(known, detail=detail.lower() == "max"), media_type=_XML)
+    return Response(vosi.tables(known, detail=detail.lower() == "max"), media_type=uws.MEDIA_TYPE)
 
 
 @router.get("/tables/{name}")
@@ -109,7 +107,7 @@ async def table(request: Request, name: str) -> Response:
     found = vosi.table(known, name)
     if found is None:
         raise TapError(f"there is no table '{name[:80]}'", 404)
-    return Response(found, media_type=_XML)
+    return Response(found, media_type=uws.MEDIA_TYPE)
 
 
 @router.get("/examples")

@@ -27,7 +27,6 @@ MAX_WAIT = 300
 MAX_LISTED = 10_000
 
 _PHASES = ("PENDING", "QUEUED", "EXECUTING", "COMPLETED", "ERROR", "ABORTED", "HELD", "SUSPENDED", "ARCHIVED")
-_XML = "text/xml; charset=utf-8"
 
 Id = Annotated[str, Path(max_length=64)]
 
@@ -45,7 +44,7 @@ async def listed(request: Request) -> Response:
     found: list[Job] = []
     if caller.name:
         found = await in_thread(lambda: service.jobs.of(caller.name, phases=phases, after=after, last=last))
-    return Response(uws.jobs(found, f"{base_of(request)}/async"), media_type=_XML)
+    return Response(uws.jobs(found, f"{base_of(request)}/async"), media_type=uws.MEDIA_TYPE)
 
 
 @router.post("/async")
@@ -90,7 +89,7 @@ async def shown(request: Request, identifier: Id) -> Response:
         phase = parameters.one("PHASE", job.phase).upper()
         if phase in WAITING and phase == job.phase:
             job = await in_thread(lambda: service.jobs.wait(identifier, phase, seconds))
-    return Response(uws.job(job, _address(request, job)), media_type=_XML)
+    return Response(uws.job(job, _address(request, job)), media_type=uws.MEDIA_TYPE)
 
 
 @router.post("/async/{identifier}")
@@ -145,9 +144,9 @@ async def part(request: Request, identifier: Id, part: Annotated[str, Path(max_l
     if part in plain:
         return PlainTextResponse(plain[part])
     if part == "parameters":
-        return Response(uws.parameters(job), media_type=_XML)
+        return Response(uws.parameters(job), media_type=uws.MEDIA_TYPE)
     if part == "results":
-        return Response(uws.results(job, address), media_type=_XML)
+        return Response(uws.results(job, address), media_type=uws.MEDIA_TYPE)
     if part == "error":
         if not job.error:
             raise TapError(f"the job is {job.phase} and has no error", 404)

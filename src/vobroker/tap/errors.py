@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.sax.saxutils import escape
+
 from vobroker.votypes.votable import NAMESPACE, element, xml_text
 
 MEDIA_TYPE = "application/x-votable+xml"
@@ -31,4 +33,4 @@ def document(message: str, *, cone: bool = False) -> bytes:
 
 def xml_escape(text: str) -> str:
     """Write text so that it can stand in an XML document."""
-    return xml_text(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(xml_text(text))

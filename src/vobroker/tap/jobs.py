@@ -43,6 +43,9 @@ _CREATE = f"""
 """
 
 
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM job"  # noqa: S608
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is known of a job; times are UTC."""
@@ -129,10 +132,8 @@ class Jobs:
             raise TapError(f"there are {most} jobs already; delete some, or come again later", 503)
         now = datetime.now(UTC)
         identifier = secrets.token_urlsafe(16).replace("-", "x").replace("_", "y")
-        place = self.place(identifier)
-        place.mkdir()
-        for name, data in uploads.items():
-            (place / f"upload-{name.encode().hex()}").write_bytes(data)
+        self.place(identifier).mkdir()
+        self.add_uploads(identifier, uploads)
         self._do(
             "INSERT INTO job (id, owner, role, phase, run_id, created, destruction, seconds, base,"
             " parameters) VALUES (?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?)",
@@ -149,7 +150,7 @@ class Jobs:
         TapError
             If there is none.
         """
-        row = self._row(f"SELECT {', '.join(_COLUMNS)} FROM job WHERE id = ?", identifier)  # noqa: S608
+        row = self._row(f"{_SELECT} WHERE id = ?", identifier)
         if row is None:
             raise TapError("there is no such job", 404)
         return _job(row)
@@ -175,7 +176,7 @@ class Jobs:
         last
             Only so many of the newest, the newest first.
         """
-        sql = f"SELECT {', '.join(_COLUMNS)} FROM job WHERE owner = ?"  # noqa: S608
+        sql = f"{_SELECT} WHERE owner = ?"
         values: list[Any] = [owner]
         if phases:
             sql += f" AND phase IN ({', '.join('?' * len(phases))})"

@@ -8,6 +8,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
+from starlette.types import Message, Receive
 
 from vobroker.tap.errors import TapError
 
@@ -115,11 +116,11 @@ async def read(request: Request, most: int) -> Parameters:
     return Parameters(pairs, files)
 
 
-def _limited(request: Request, most: int):  # type: ignore[no-untyped-def]
+def _limited(request: Request, most: int) -> Receive:
     """Receive a body that does not grow beyond a limit, whatever its head announced."""
     seen = 0
 
-    async def receive():  # type: ignore[no-untyped-def]
+    async def receive() -> Message:
         nonlocal seen
         message = await request.receive()
         seen += len(message.get("body", b""))

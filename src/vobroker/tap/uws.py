@@ -15,6 +15,8 @@ _NAMESPACES = {
     "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
     "version": "1.1",
 }
+MEDIA_TYPE = "text/xml; charset=utf-8"
+
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 

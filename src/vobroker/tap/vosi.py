@@ -16,6 +16,11 @@ from vobroker.votypes.votable import element
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _XSI = {"xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance"}
+_TABLES = {
+    "xmlns:vosi": "http://www.ivoa.net/xml/VOSITables/v1.0",
+    "xmlns:vs": "http://www.ivoa.net/xml/VODataService/v1.1",
+    **_XSI,
+}
 _TAP = "ivo://ivoa.net/std/TAP"
 _FEATURES = "ivo://ivoa.net/std/TAPRegExt#features-adql"
 
@@ -51,11 +56,7 @@ def tables(catalogue: Catalogue, *, detail: bool = True) -> str:
     """Describe all tables (VOSI 1.1, section 2.3); without ``detail`` only their names."""
     return _HEAD + element(
         "vosi:tableset",
-        {
-            "xmlns:vosi": "http://www.ivoa.net/xml/VOSITables/v1.0",
-            "xmlns:vs": "http://www.ivoa.net/xml/VODataService/v1.1",
-            **_XSI,
-        },
+        _TABLES,
         *(_schema(schema, catalogue.keys, detail) for schema in catalogue.schemas),
     )
 
@@ -65,12 +66,7 @@ def table(catalogue: Catalogue, name: str) -> str | None:
     for schema in catalogue.schemas:
         for known in schema.tables:
             if known.name.lower() == name.lower():
-                spaces = {
-                    "xmlns:vosi": "http://www.ivoa.net/xml/VOSITables/v1.0",
-                    "xmlns:vs": "http://www.ivoa.net/xml/VODataService/v1.1",
-                    **_XSI,
-                }
-                return _HEAD + _table(known, catalogue.keys, True, "vosi:table", spaces)
+                return _HEAD + _table(known, catalogue.keys, True, "vosi:table", _TABLES)
     return None
 
 

@@ -13,8 +13,8 @@ from vobroker.tap import datalink, formats
 from vobroker.tap.answer import Streamed, in_thread, while_connected
 from vobroker.tap.errors import MEDIA_TYPE, TapError
 from vobroker.tap.execute import Asked, chosen_format, pieces, rows_of, understand
-from vobroker.tap.formats import Head, Outcome
-from vobroker.tap.parameters import number, read
+from vobroker.tap.formats import Format, Head, Outcome
+from vobroker.tap.parameters import Parameters, number, read
 from vobroker.tap.query import prepare
 from vobroker.tap.service import PATIENCE, Service, base_of, caller_of, service_of, site_of
 
@@ -44,7 +44,7 @@ async def cone(request: Request, table: Annotated[str, Path(max_length=32)]) -> 
     parameters = await read(request, FORM_BYTES)
     text = cones.query(table, parameters)
     maxrec = number(parameters, "MAXREC", limits.rows, limits.max_rows)
-    format = chosen_format(parameters) if parameters.one("RESPONSEFORMAT") else formats.find("votable/td")
+    format = _format(parameters)
 
     def understood() -> Asked:
         prepared = prepare(text, "ADQL", service.catalogue(base), service.archive.platform)
@@ -62,7 +62,7 @@ async def links(request: Request) -> Response:
     identifiers = parameters.all("ID")
     if len(identifiers) > datalink.MAX_IDS:
         raise TapError(f"{len(identifiers)} values of ID; the limit is {datalink.MAX_IDS}", 413)
-    format = chosen_format(parameters) if parameters.one("RESPONSEFORMAT") else formats.find("votable/td")
+    format = _format(parameters)
     rows = await in_thread(lambda: datalink.links(service.archive, identifiers, site))
     head = Head(
         datalink.LINKS.columns,
@@ -72,6 +72,11 @@ async def links(request: Request) -> Response:
     body = b"".join(formats.write(format, iter([rows]), head, Outcome))
     is_votable = format.media_type.startswith(MEDIA_TYPE)
     return Response(body, media_type=datalink.MEDIA_TYPE if is_votable else format.media_type)
+
+
+def _format(parameters: Parameters) -> Format:
+    """Give the format of an answer that people look at too: VOTable as text where none is asked for."""
+    return chosen_format(parameters) if parameters.one("RESPONSEFORMAT") else formats.find("votable/td")
 
 
 async def _answer(request: Request, service: Service, asked: Asked, seconds: float, base: str) -> Response:

@@ -16,6 +16,7 @@ from vobroker import adql, sky
 from vobroker.adql.functions import FUNCTIONS
 from vobroker.archive import Archive, ArchiveError, results
 from vobroker.archive.rows import jsonable
+from vobroker.tap import examples
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Column, Table
 from vobroker.web import highlight
@@ -43,22 +44,7 @@ _WAIT = 10.0  # seconds that one more waits for its turn
 Text = Annotated[str, Query(max_length=MAX_TEXT)]
 
 EXAMPLES = (
-    (
-        "The brightest alerts",
-        "SELECT TOP 50 survey, object_id, band, mag, ra, dec, mjd\nFROM alert\n"
-        "WHERE mag IS NOT NULL AND mag_error < 0.2\nORDER BY mag",
-    ),
-    (
-        "Alerts by survey and band",
-        "SELECT survey, band, COUNT(*) AS alerts, MIN(mag) AS brightest, AVG(mag) AS mean_mag\n"
-        "FROM alert\nGROUP BY survey, band\nORDER BY survey, band",
-    ),
-    (
-        "Objects that changed most",
-        "SELECT TOP 50 survey, object_id, band, COUNT(*) AS points, MAX(mag) - MIN(mag) AS range_mag\n"
-        "FROM measurement\nWHERE mag_error < 0.1\nGROUP BY survey, object_id, band\n"
-        "HAVING COUNT(*) >= 5\nORDER BY range_mag DESC",
-    ),
+    *((title, text) for key, title, _, text in examples.EXAMPLES if key in ("brightest", "bands", "changed")),
     (
         "A cone search",
         "SELECT TOP 50 survey, object_id, DISTANCE(ra, dec, 0.84, 16.14) AS separation, mag, mjd\n"
