@@ -153,14 +153,43 @@ def test_cells_of_others_are_not_trusted() -> None:
     assert "healpix" not in sql(f"SELECT id FROM (SELECT id, ra, dec FROM upload) AS places {circle}")
 
 
-def test_q3c_is_asked_for_cones_and_cells_for_the_rest() -> None:
-    circle = sql(
-        "SELECT id FROM places WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 1))", "postgresql-q3c"
-    )
-    assert "q3c_radial_query" in circle
-    assert "healpix" not in circle
+def test_cells_are_asked_for_before_the_index_of_q3c_where_there_are_any() -> None:
+    circle = "WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 1))"
+    with_cells = sql(f"SELECT id FROM places {circle}", "postgresql-q3c")
+    assert '"healpix" BETWEEN' in with_cells
+    assert "q3c" not in with_cells
+    assert "q3c_radial_query" in sql(f"SELECT id FROM upload {circle}", "postgresql-q3c")
+    near = "ON 1 = CONTAINS(POINT(p.ra, p.dec), CIRCLE(u.ra, u.dec, 0.001))"
+    assert "q3c_join" in sql(f"SELECT p.id FROM upload AS u JOIN places AS p {near}", "postgresql-q3c")
     box = sql("SELECT id FROM places WHERE 1 = CONTAINS(POINT(ra, dec), BOX(10, 20, 1, 1))", "postgresql-q3c")
     assert '"healpix" BETWEEN' in box
+
+
+def test_duckdb_is_given_plain_limits_by_which_it_skips_blocks_of_rows() -> None:
+    where = "SELECT id FROM places WHERE 1 = CONTAINS(POINT(ra, dec), {})"
+    cone = sql(where.format("CIRCLE(100, 20, 1)"))
+    assert cone.count('"healpix" BETWEEN') == 1
+    assert all(f't1."{name}" {side}' in cone for name in ("ra", "dec") for side in (">=", "<="))
+    assert " OR " not in cone
+    assert "nullif" not in cone  # a table that promises cells has no NaN in their places
+    across_zero = sql(where.format("CIRCLE(0.2, 60, 1)"))
+    assert '(t1."ra" >= 358.' in across_zero
+    assert across_zero.count('"healpix" BETWEEN') == 3  # two far parts of the sky, and what is around both
+    assert 't1."ra" >=' not in sql(where.format("CIRCLE(100, 89.5, 1)"))
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("centre", ["0, 0", "200, -90", "123.4, 56.7"])
+def test_the_order_of_distances_is_kept(places: pa.Table, centre: str, direction: str) -> None:
+    ra, dec = (np.array(places[name].to_numpy()) for name in ("ra", "dec"))
+    away = sky.separation(ra, dec, *map(float, centre.split(",")))
+    with ENGINES["duckdb"]() as (load, fetch):
+        load(PLACES, places.cast(schema(PLACES)))
+        found = fetch(sql(f"SELECT id FROM places ORDER BY DISTANCE(ra, dec, {centre}) {direction}"), [])
+    given = away[[row for (row,) in found]]
+    assert np.isnan(given[-1])
+    steps = np.diff(given[:-1])
+    assert (steps * (1 if direction == "ASC" else -1) >= -1e-6).all()  # opposite of the centre to some mas
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)), min_size=1), st.integers(1, 8))

@@ -196,7 +196,7 @@ class Translator(Spherical):
         keys = []
         for term, place in zip(terms, places, strict=True):
             if place is None:
-                key, kind = self.value(term.value), self.type(term.value).type
+                key, kind = self.sort_key(term.value), self.type(term.value).type
             else:
                 kind = outputs[place - 1].type.type
                 if self.orders_by == "place" or _is_constant(outputs[place - 1].value):

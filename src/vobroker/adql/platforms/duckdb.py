@@ -6,12 +6,20 @@ numbers and equal to itself, hence NaN becomes NULL where it can arise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import asin, cos, degrees, radians, sin
 from typing import ClassVar
 
 from vobroker.adql import tree
+from vobroker.adql.platforms.cells import Range, joined, within
 from vobroker.adql.platforms.expressions import COMMON
+from vobroker.adql.platforms.sphere import Cap
+from vobroker.adql.platforms.spherical import FAR, Point
 from vobroker.adql.platforms.zones import Zones
 from vobroker.votypes.types import TYPES
+
+_HOLE = 0.75  # of what is between two limits; less empty room between two ranges is not worth a test
+_STEEP = 0.999  # sine of half the width in longitude of a circle; one wider is at a pole
 
 
 def _defined(call: str) -> str:
@@ -39,6 +47,36 @@ class DuckDB(Zones):
         if operator in (">", ">="):
             return f"({column} {operator} {value} AND {column} <= 'inf')"
         return f"({column} {operator} {value})" if operator != "<>" else ""
+
+    def among(self, cell: str, ranges: Sequence[Range]) -> str:
+        """Write that a cell is not before the first range nor behind the last.
+
+        Blocks of rows are skipped, and others searched fast, by plain limits of single columns; alternatives
+        cost more than they save, unless most of what is between the limits is between two ranges.
+        """
+        if not ranges:
+            return within(cell, ranges)
+        limits = within(cell, joined(ranges, 1))
+        low, high = joined(ranges, 2)[0], joined(ranges, 2)[-1]
+        if high[0] - low[1] < _HOLE * (high[1] - low[0]):
+            return limits
+        return f"{limits} AND {within(cell, [low, high])}"
+
+    def about(self, point: Point, cap: Cap) -> str:
+        """Write limits for the longitude too, where a table promises that it is from 0 to 360."""
+        limits = super().about(point, cap)
+        lon, lat, reach = cap
+        if not self.home(point) or not self._false_is_null or abs(lon) > FAR or abs(lat) >= 90 - reach:
+            return limits
+        ratio = sin(radians(reach)) / cos(radians(lat))
+        if ratio > _STEEP:
+            return limits
+        half = degrees(asin(ratio)) * (1 + 1e-9)
+        column = self.stored_place(point)[0]
+        west, east = lon % 360 - half, lon % 360 + half
+        tie = "OR" if west <= 0 or east >= 360 else "AND"
+        first, last = (self.float_literal(end % 360) for end in (west, east))
+        return f"{limits} AND ({column} >= {first} {tie} {column} <= {last})"
 
     def divide(self, left: str, right: str, *, integer: bool) -> str:
         """Write a quotient; ``//`` cuts toward zero."""

@@ -222,7 +222,8 @@ class Expressions(ABC):
     def field(self, column: Field) -> str:
         """Write a column."""
         sql = self.stored(column)
-        return self.without_nan(sql) if column.type.type in _FLOATING else sql
+        numbers = column.type.type in _FLOATING and not _is_position(column)
+        return self.without_nan(sql) if numbers else sql
 
     def stored(self, column: Field) -> str:
         """Write a column as it is stored, NaN included."""
@@ -232,6 +233,10 @@ class Expressions(ABC):
     def value(self, node: tree.Value) -> str:
         """Write a value."""
         return self.bounded(self._value(node), node)
+
+    def sort_key(self, value: tree.Value) -> str:
+        """Write what rows are put in order by, or something that has the same order."""
+        return self.value(value)
 
     def _value(self, node: tree.Value) -> str:
         match node:
@@ -622,6 +627,11 @@ class Expressions(ABC):
     def fail(self, code: str, message: str, node: tree.Node) -> NoReturn:
         """Raise an error at a node."""
         raise AdqlError(code, message, self.checked.query.text, node.span)
+
+
+def _is_position(column: Field) -> bool:
+    """Whether a column is half a place that has a cell, which is a number or null."""
+    return all(source.position and name in source.position[:2] for source, name in column.places)
 
 
 def _fits_real(node: tree.Value) -> bool:

@@ -34,6 +34,8 @@ class PostgreSQLq3c(PostgreSQL):
         if not (small and all(place)):
             return super().candidate(point, shape, node)
         assert isinstance(shape, Circle)
+        if shape.fixed is not None and (cells := super().candidate(point, shape, node)):
+            return cells  # a few ranges are planned in a quarter of the time that q3c's hundred take
         centre, radius = shape.centre, self.float_literal((shape.size or 0.0) + _MARGIN)
         if shape.fixed is not None:
             return f"q3c_radial_query({place[0]}, {place[1]}, {centre[0]}, {centre[1]}, {radius})"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import acos, atan2, cos, degrees, fsum, radians, sin, sqrt
+from math import acos, atan, atan2, cos, degrees, fsum, hypot, radians, sin, sqrt, tan
 
 Vector = tuple[float, float, float]
 Convex = list[Vector]
+Cap = tuple[float, float, float]
+"""Longitude, latitude and radius of a circle, degrees."""
 _Flat = tuple[float, float]
 
 MAX_VERTICES = 500
@@ -81,15 +83,20 @@ def box(lon: float, lat: float, width: float, height: float) -> Convex | None:
     ]
 
 
-def cap(vertices: Sequence[Vector]) -> tuple[float, float]:
-    """Give latitude and radius, degrees, of a circle around the vertices; more than 90 if there is none."""
+def cap(vertices: Sequence[Vector]) -> Cap:
+    """Give a circle around the vertices; of more than 90 degrees if there is none."""
     x, y, z = _sum(vertices)
     length = sqrt(x * x + y * y + z * z)
     if length < _TINY:
-        return 0.0, 180.0
+        return 0.0, 0.0, 180.0
     middle = (x / length, y / length, z / length)
     lowest = min(dot(middle, v) for v in vertices)
-    return degrees(atan2(middle[2], sqrt(middle[0] ** 2 + middle[1] ** 2))), degrees(acos(max(-1.0, lowest)))
+    return degrees(atan2(y, x)), degrees(atan2(z, sqrt(x * x + y * y))), degrees(acos(max(-1.0, lowest)))
+
+
+def box_cap(lon: float, lat: float, width: float, height: float) -> Cap:
+    """Give the circle through the corners of a box."""
+    return lon, lat, degrees(atan(hypot(tan(radians(width / 2)), tan(radians(height / 2)))))
 
 
 def area(vertices: Sequence[Vector]) -> float | None:

@@ -15,7 +15,7 @@ from math import cos, radians, sin
 from vobroker.adql import tree
 from vobroker.adql.check import Source
 from vobroker.adql.platforms import moc, sphere, stcs
-from vobroker.adql.platforms.cells import MAX_RANGES, Range, joined, within
+from vobroker.adql.platforms.cells import Range, joined, within
 from vobroker.adql.platforms.expressions import Expressions
 
 Place = tuple[str, str]
@@ -23,7 +23,7 @@ Place = tuple[str, str]
 
 _SQUARE_DEGREES = 41252.96124941927  # of the whole sphere
 _ROUNDING = 1e-9  # degrees; more than rounding can move a place
-_FAR = 1e4  # degrees; beyond it turns of the circle cost digits
+FAR = 1e4  # degrees; beyond it turns of the circle cost digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,11 @@ class Circle:
 
 @dataclass(frozen=True, slots=True)
 class Polygon:
-    """A shape of constant coordinates, as convex parts."""
+    """A shape of constant coordinates, as convex parts, and a circle around it."""
 
     parts: Sequence[sphere.Convex]
     corners: Sequence[sphere.Vector]
+    around: sphere.Cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,9 @@ class Spherical(Expressions):
                 self._false_is_null = before
                 return sql
             case "DISTANCE":
-                return self.without_nan(self.distance(self.position(first), self.position(node.arguments[1])))
+                one, other = self.ends(node)
+                sql = self.distance(one.sql, other.sql, self.fixed(other.nodes))
+                return sql if self.is_number(one) and self.is_number(other) else self.without_nan(sql)
             case "COORD1":
                 return self.position(first)[0]
             case "COORD2":
@@ -88,6 +91,23 @@ class Spherical(Expressions):
                 return self.area(node)
             case _:
                 self.refuse(node, f"{node.name} of a {self.type(first).type}")
+
+    def ends(self, distance: tree.Function) -> tuple[Point, Point]:
+        """Give the places of DISTANCE; one that is written out in numbers comes second."""
+        one, other = (self.point(argument) for argument in distance.arguments)
+        return (other, one) if self.fixed(one.nodes) else (one, other)
+
+    def is_number(self, point: Point) -> bool:
+        """Whether the coordinates of a point are finite numbers, or null."""
+        return self.fixed(point.nodes) is not None or self.home(point) is not None
+
+    def sort_key(self, value: tree.Value) -> str:
+        """Write what rows are put in order by: of a distance something smaller that grows with it."""
+        if isinstance(value, tree.Function) and value.name == "DISTANCE":
+            one, other = self.ends(value)
+            if self.is_number(one) and self.is_number(other):
+                return self.haversine(one.sql, other.sql, self.fixed(other.nodes))
+        return super().sort_key(value)
 
     def area(self, node: tree.Function) -> str:
         """Write AREA, in square degrees."""
@@ -139,11 +159,15 @@ class Spherical(Expressions):
         if self.cells is None or not cell:
             return ""
         if isinstance(shape, Polygon):
-            return within(cell, joined(self.cells.polygon_ranges(shape.parts)))
-        if shape.fixed is None or shape.size is None or abs(shape.fixed[0]) > _FAR:
+            return self.among(cell, self.cells.polygon_ranges(shape.parts))
+        if shape.fixed is None or shape.size is None or abs(shape.fixed[0]) > FAR:
             return ""
         ra, dec = shape.fixed
-        return within(cell, joined(self.cells.cone_ranges(ra % 360, dec, min(shape.size, 180.0))))
+        return self.among(cell, self.cells.cone_ranges(ra % 360, dec, min(shape.size, 180.0)))
+
+    def among(self, cell: str, ranges: Sequence[Range]) -> str:
+        """Write that a cell may be in one of some ranges, cheaply for the engine."""
+        return within(cell, joined(ranges))
 
     def cell(self, point: Point) -> str:
         """Write the column with the cell of a point; empty where the table of the point has none."""
@@ -171,9 +195,8 @@ class Spherical(Expressions):
         if not cell:
             self.refuse(node, "a MOC and a POINT that is not the position of a table with HEALPix cells")
         exact = within(cell, coverage.ranges)
-        if len(coverage.ranges) <= MAX_RANGES or not self._false_is_null:
-            return exact
-        return f"({within(cell, joined(coverage.ranges))} AND {exact})"
+        cheap = self.among(cell, coverage.ranges) if self._false_is_null else exact
+        return exact if cheap == exact else f"({cheap} AND {exact})"
 
     def in_circle(self, point: Point, circle: Circle) -> str:
         """Write whether a point is in a circle: haversine of the distance against that of the radius.
@@ -193,7 +216,7 @@ class Spherical(Expressions):
             if circle.fixed is None:
                 band = f"abs({latitude} - {centre}) <= {self.float_literal(reach)}"
             else:
-                band = self.between(point, circle.fixed[1] - reach, circle.fixed[1] + reach)
+                band = self.about(point, (*circle.fixed, reach))
         return f"({band} AND {self.haversine(point.sql, circle.centre, circle.fixed)} <= {limit})"
 
     def in_polygon(self, point: Point, polygon: Polygon) -> str:
@@ -211,28 +234,39 @@ class Spherical(Expressions):
             for part in polygon.parts
         ]
         inside = parts[0] if len(parts) == 1 else "(" + " OR ".join(f"({part})" for part in parts) + ")"
-        middle, reach = sphere.cap(polygon.corners) if polygon.corners else (0.0, 180.0)
+        lon0, lat0, reach = polygon.around
         if reach >= 90:
             return f"({inside})"
-        reach += _ROUNDING
-        return f"({self.between(point, middle - reach, middle + reach)} AND {inside})"
+        return f"({self.about(point, (lon0, lat0, reach + _ROUNDING))} AND {inside})"
 
     def near(self, distance: tree.Function, operator: str, limit: tree.Value) -> str:
         """Write ``DISTANCE(...) < limit`` with a condition on the latitudes, for joins on the sky."""
         reach = self.constant(limit)
         if operator not in ("<", "<=") or reach is None:
             return ""
-        first, second = (self.point(argument) for argument in distance.arguments)
-        slack = self.float_literal(reach + _ROUNDING)
-        band = f"{first.sql[1]} >= {second.sql[1]} - {slack} AND {first.sql[1]} <= {second.sql[1]} + {slack}"
-        exact = f"({band} AND {self.distance(first.sql, second.sql)} {operator} {self.float_literal(reach)})"
-        if not 0 <= reach <= 180:
+        first, second = self.ends(distance)
+        fixed = self.fixed(second.nodes)
+        possible = 0 <= reach <= 180
+        if fixed is not None and possible:
+            band = self.about(first, (*fixed, reach + _ROUNDING))
+        else:
+            slack = self.float_literal(reach + _ROUNDING)
+            band = (
+                f"{first.sql[1]} >= {second.sql[1]} - {slack} AND {first.sql[1]} <= {second.sql[1]} + {slack}"
+            )
+        away = self.distance(first.sql, second.sql, fixed)
+        exact = f"({band} AND {away} {operator} {self.float_literal(reach)})"
+        if not possible:
             return exact
-        fixed = [self.fixed(point.nodes) if point.nodes else None for point in (first, second)]
-        if fixed[0] is not None or (self.home(second) and not self.home(first)):
-            first, second, fixed = second, first, fixed[::-1]
-        circle = Circle(second.sql, fixed[1], self.float_literal(reach), reach, second.nodes)
+        if fixed is None and self.home(second) and not self.home(first):
+            first, second = second, first
+        circle = Circle(second.sql, fixed, self.float_literal(reach), reach, second.nodes)
         return self.selected(first, circle, exact, distance)
+
+    def about(self, point: Point, cap: sphere.Cap) -> str:
+        """Write what is true of all points in a circle by their coordinates alone."""
+        _, lat, reach = cap
+        return self.between(point, lat - reach, lat + reach)
 
     def between(self, point: Point, low: float, high: float) -> str:
         """Write that the latitude of a point is between two numbers."""
@@ -268,12 +302,17 @@ class Spherical(Expressions):
         shrunk = f"cos({self.radians(first[1])}) * {cosine}"
         return f"(power(sin({along} / 2), 2) + {shrunk} * power(sin({across} / 2), 2))"
 
-    def distance(self, first: Place, second: Place) -> str:
-        """Write the angular distance (Vincenty's formula: right for near, far and opposite points)."""
+    def distance(self, first: Place, second: Place, fixed: tuple[float, float] | None = None) -> str:
+        """Write the angular distance (Vincenty's formula: right for near, far and opposite points).
+
+        ``fixed`` is the second place where it is numbers.
+        """
         (lon1, lat1), (lon2, lat2) = first, second
         across = f"({lon2} - {lon1})"
         sin1, cos1 = f"sin({self.radians(lat1)})", f"cos({self.radians(lat1)})"
         sin2, cos2 = f"sin({self.radians(lat2)})", f"cos({self.radians(lat2)})"
+        if fixed is not None:
+            sin2, cos2 = (self.float_literal(function(radians(fixed[1]))) for function in (sin, cos))
         sin_lon, cos_lon = f"sin({self.radians(across)})", f"cos({self.radians(across)})"
         opposite = (
             f"sqrt(power({cos2} * {sin_lon}, 2) + power({cos1} * {sin2} - {sin1} * {cos2} * {cos_lon}, 2))"
@@ -337,7 +376,7 @@ class Spherical(Expressions):
         parts = sphere.convex_parts(corners)
         if parts is None:
             self.refuse(node, "a POLYGON that crosses itself or is larger than a hemisphere")
-        return Polygon(parts, corners)
+        return Polygon(parts, corners, sphere.cap(corners))
 
     def box(self, node: tree.Box) -> Polygon:
         """Read a BOX of numbers."""
@@ -353,7 +392,7 @@ class Spherical(Expressions):
         part = sphere.box(lon, lat, width, height)
         if part is None:
             self.refuse(node, "a BOX that is not between 0 and 180 degrees wide and high")
-        return Polygon([part], [])
+        return Polygon([part], [], sphere.box_cap(lon, lat, width, height))
 
     def region(self, node: tree.Region) -> Shape:
         """Read a REGION: a shape in STC-S, or MOC and a coverage map."""
@@ -407,9 +446,9 @@ class Spherical(Expressions):
         place = place.coordinates if isinstance(place, tree.Point) else place
         return place if isinstance(place, tuple) else None
 
-    def fixed(self, place: tree.Pair | tree.Value) -> tuple[float, float] | None:
+    def fixed(self, place: tree.Pair | tree.Value | None) -> tuple[float, float] | None:
         """Give a place written out in numbers."""
-        pair = self.pair(place)
+        pair = self.pair(place) if place is not None else None
         if pair is None:
             return None
         self.coordinates(pair)
