@@ -12,7 +12,7 @@ import pytest
 PARTS = {
     "votypes": "import vobroker.votypes.columns, vobroker.votypes.types",
     "adql": "from vobroker.adql import parse; parse('SELECT ra FROM alert WHERE ra > 10')",
-    "sky": "from vobroker.sky import healpix29; healpix29([10.0], [-5.0])",
+    "sky": "import vobroker.sky.crossmatch; vobroker.sky.healpix29([10.0], [-5.0])",
     "voevent": "import vobroker.voevent",
     "timeseries": "import vobroker.timeseries, vobroker.timeseries.plot",
 }
