@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,7 +21,11 @@ from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import open_archive
 from vobroker.cli import filter as filter_command
 from vobroker.cli import query
+from vobroker.cli.results import NAMES
 from vobroker.sources import files
+from vobroker.tap.catalogue import catalogue
+from vobroker.tap.formats import FORMATS, Format, Head, write
+from vobroker.tap.query import Rows, prepare
 
 
 @pytest.fixture(scope="module")
@@ -59,22 +65,77 @@ def test_json_keeps_64_bit_identifiers(archive: Path) -> None:
     assert document["overflow"] is False
 
 
-def test_files_hold_the_same_rows(archive: Path, tmp_path: Path) -> None:
-    text = "SELECT alert_id, ra, dec, band, n_detections FROM alert ORDER BY alert_id"
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_a_file_in_each_format_is_what_tap_writes(archive: Path, tmp_path: Path, form: Format) -> None:
+    text = "SELECT alert_id, ra, dec, band, n_detections, received FROM alert ORDER BY alert_id"
     asked = tmp_path / "query.adql"
     asked.write_text(text)
-    for form in ("csv", "votable", "parquet"):
-        done = run("query", "--file", asked, "-a", archive, "--format", form, "--out", tmp_path / form)
+    file = tmp_path / "result"
+    done = run("query", "--file", asked, "-a", archive, "--format", form.name, "--out", file)
+    assert done.exit_code == 0, done.stderr
+    with open_archive(archive, read_only=True) as store:
+        known = catalogue(store, store.native_tables())
+        rows = Rows(store, prepare(text, "ADQL", known, store.platform), maxrec=100, seconds=60)
+        rows.begin()
+        head = Head(prepare(text, "ADQL", known, store.platform).columns, infos=(("QUERY", text, ""),))
+        assert file.read_bytes() == b"".join(write(form, iter(rows), head, rows.outcome))
+        rows.close()
+    assert rows.given == 34
+
+
+def test_the_suffix_of_a_file_tells_its_format(archive: Path, tmp_path: Path) -> None:
+    text = "SELECT alert_id, ra, dec FROM alert ORDER BY alert_id"
+    for name in ("a.vot", "a.parquet", "a.csv", "a.fits"):
+        done = run("query", text, "-a", archive, "--out", tmp_path / name)
         assert done.exit_code == 0, done.stderr
-    rows = pq.read_table(tmp_path / "parquet").to_pylist()
+    rows = pq.read_table(tmp_path / "a.parquet").to_pylist()
     assert len(rows) == 34
-    text_rows = list(csv.DictReader(io.StringIO((tmp_path / "csv").read_text())))
-    assert [int(row["alert_id"]) for row in text_rows] == [row["alert_id"] for row in rows]
+    text_rows = list(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))
     assert [float(row["ra"]) for row in text_rows] == [row["ra"] for row in rows]
-    votable = Table.read(tmp_path / "votable", format="votable")
-    assert list(votable["alert_id"]) == [row["alert_id"] for row in rows]
-    assert list(votable["dec"]) == [row["dec"] for row in rows]
-    assert str(votable["ra"].unit) == "deg"
+    for name, form in (("a.vot", "votable"), ("a.fits", "fits")):
+        found = Table.read(tmp_path / name, format=form)
+        assert list(found["alert_id"]) == [row["alert_id"] for row in rows]
+        assert str(found["ra"].unit) == "deg"
+    done = run("query", text, "-a", archive, "--out", tmp_path / "a.xyz")
+    assert done.exit_code == 2
+    assert "does not tell its format" in done.stderr
+
+
+def test_help_names_the_formats_there_are() -> None:
+    assert NAMES.split(", ") == [form.name for form in FORMATS]
+
+
+def test_no_file_is_left_of_rows_that_broke_off(archive: Path, tmp_path: Path) -> None:
+    tables = ", ".join(f"measurement {name}" for name in "abcdef")
+    for name in ("a.csv", "a.vot"):
+        (tmp_path / name).write_text("before")
+        done = run(
+            "query", f"SELECT a.mag FROM {tables}", "-a", archive, "--seconds", 0.5, "-o", tmp_path / name
+        )
+        assert done.exit_code == 1
+        assert "stopped after 0.5 s" in done.stderr
+        assert (tmp_path / name).read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.vot"]
+
+
+def test_who_reads_may_stop_reading(archive: Path) -> None:
+    tables = ", ".join(f"measurement {name}" for name in "abcd")
+    command = [sys.executable, "-m", "vobroker", "query", f"SELECT a.mag FROM {tables}", "--format", "csv"]
+    with subprocess.Popen(
+        [*command, "-a", archive], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as done:
+        assert done.stdout.readline() == "mag\n"
+        done.stdout.close()
+        assert done.stderr.read() == ""
+        assert done.wait(30) == 0
+
+
+def test_what_tap_can_name_and_what_only_the_owner_can(archive: Path) -> None:
+    for table in ("ivoa.obscore", "tap_schema.columns", "payload", "dead_letter"):
+        done = run("query", f"SELECT COUNT(*) AS n FROM {table}", "-a", archive, "--json")
+        assert done.exit_code == 0, done.stderr
+    done = run("query", "SELECT source, partition, alert_did FROM ledger, alert", "-a", archive, "--json")
+    assert done.exit_code == 0, done.stderr
 
 
 def test_more_rows_than_wanted(archive: Path) -> None:

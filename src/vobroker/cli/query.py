@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail
-from vobroker.cli.results import Form, show
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, progress
+from vobroker.cli.results import NAMES, SCREEN, chosen, put, show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
+    from rich.progress import Progress
 
     from vobroker.adql import AdqlError
+    from vobroker.tap.formats import Format
+    from vobroker.tap.query import Prepared, Rows
     from vobroker.votypes.columns import Table
+
+ON_SCREEN = 10_000
+"""Rows that are shown on the screen unless more are asked for."""
+
+MOST = 10**12
+"""Most rows of a file."""
 
 
 def register(app: typer.Typer) -> None:
@@ -29,50 +41,94 @@ def query(
     ] = None,
     archive: ArchiveOption = DEFAULT_ARCHIVE,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the query from a file.")] = None,
-    form: Annotated[Form, typer.Option("--format", help="Form of the result.")] = Form.table,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"Form of the result: {SCREEN} (on the screen), {NAMES}; that of the file's suffix, or"
+            f" {SCREEN}, when not given.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write; else standard output.")
     ] = None,
-    maxrec: Annotated[int, typer.Option(help="Most rows to give.", min=0, max=10_000_000)] = 10_000,
+    maxrec: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Most rows to give; {ON_SCREEN} on the screen and all in files when not given.",
+            min=0,
+            max=MOST,
+        ),
+    ] = None,
     seconds: Annotated[float, typer.Option(help="Time the query may take.", min=0.001, max=86_400)] = 600,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     tables: Annotated[bool, typer.Option("--tables", help="List the tables and columns instead.")] = False,
 ) -> None:
-    """Parse, check, translate and run a query."""
-    from vobroker import adql, sky
-    from vobroker.archive import ArchiveError, open_archive, results
-    from vobroker.votypes.arrow import schema
-    from vobroker.votypes.columns import Table
+    """Parse, check, translate and run a query; rows go out as they come."""
+    from vobroker.adql import AdqlError
+    from vobroker.archive import ArchiveError, open_archive
+    from vobroker.tap.catalogue import catalogue
+    from vobroker.tap.errors import TapError
+    from vobroker.tap.query import Rows, prepare
 
-    form = Form.json if as_json else form
-    if form is Form.parquet and out is None and sys.stdout.isatty():
-        fail("parquet is not for the terminal; name a file with --out", 2)
+    chosen_form = chosen("json" if as_json else form, out)
+    if chosen_form and chosen_form.binary and out is None and sys.stdout.isatty():
+        fail(f"{chosen_form.name} is not for the terminal; name a file with --out", 2)
     asked = "" if tables else _text(text, file)
+    most = (ON_SCREEN if chosen_form is None else MOST) if maxrec is None else maxrec
     try:
-        parsed = None if tables else adql.parse(asked)
         with open_archive(archive, create=False, read_only=True) as store:
-            if parsed is None:
-                list_tables(store.tables())
+            known = catalogue(store, store.native_tables()).private()
+            if tables:
+                list_tables(known.tables)
                 return
-            checked = adql.check(parsed, store.tables())
-            translation = adql.translate(checked, store.platform, cells=sky)
-            rows = store.query(translation.sql, translation.parameters, rows=maxrec + 1, seconds=seconds)
-    except adql.AdqlError as error:
+            prepared = prepare(asked, "ADQL", known, store.platform)
+            with closing(Rows(store, prepared, maxrec=most, seconds=seconds)) as rows:
+                rows.begin()
+                _give(rows, prepared, chosen_form, out)
+                ended = rows.outcome()
+    except AdqlError as error:
         wrong(error)
-    except ArchiveError as error:
+    except (ArchiveError, TapError) as error:
         fail(str(error))
-    overflow = rows.num_rows > maxrec
-    rows = rows.slice(0, maxrec).cast(schema(Table("result", checked.columns)))
-    if form is Form.table and out is None:
-        show(rows, checked.columns)
+    if ended.status == "OVERFLOW":
+        err.print(f"[yellow]only the first {most} rows;[/] more with --maxrec", highlight=False)
+
+
+def _give(rows: Rows, prepared: Prepared, form: Format | None, out: Path | None) -> None:
+    """Show rows, or write them as they come."""
+    import pyarrow as pa
+
+    from vobroker.tap import formats
+    from vobroker.tap.formats import BrokenOffError, Head
+    from vobroker.votypes.arrow import schema
+
+    head = Head(prepared.columns, infos=(("QUERY", prepared.text, ""),))
+
+    def pieces() -> Iterator[bytes]:
+        with progress() as bar:
+            yield from formats.write(form, _counted(rows, bar), head, rows.outcome)
+        if rows.outcome().status == "ERROR":
+            raise BrokenOffError  # a file that lacks rows is not put in its place
+
+    if form is None:
+        found = pa.Table.from_batches(list(rows), schema(head.table))
+        if rows.outcome().status != "ERROR":
+            show(found, prepared.columns)
     else:
-        try:
-            file_form = results.Form.csv if form is Form.table else results.Form(form)
-            _put(results.write(rows, checked.columns, file_form, overflow=overflow), out)
-        except ValueError as error:
-            fail(str(error))
-    if overflow:
-        err.print(f"[yellow]only the first {maxrec} rows;[/] more with --maxrec", highlight=False)
+        with suppress(BrokenOffError):
+            put(pieces(), out)
+    if rows.outcome().status == "ERROR":
+        fail(rows.outcome().message.partition(";")[0])
+
+
+def _counted(rows: Rows, bar: Progress) -> Iterator[pa.RecordBatch]:
+    """Give the rows, and show how many there were."""
+    task = bar.add_task("rows", total=None, note="")
+    for batch in rows:
+        yield batch
+        bar.advance(task, len(batch))
 
 
 def wrong(error: AdqlError) -> NoReturn:
@@ -113,14 +169,3 @@ def _text(text: str | None, file: Path | None) -> str:
         fail(f"{file or 'standard input'} is not UTF-8 text: {error.reason} at byte {error.start}", 2)
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}", 2)
-
-
-def _put(content: bytes, out: Path | None) -> None:
-    if out is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        out.write_bytes(content)
-    except OSError as error:
-        fail(f"cannot write {out}: {error.strerror}")

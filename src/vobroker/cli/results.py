@@ -1,24 +1,85 @@
-"""Query results on the screen."""
+"""Query results on the screen and in files."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from vobroker.cli.common import fail
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from vobroker.tap.formats import Format
     from vobroker.votypes.columns import Column
 
+SCREEN = "table"
+"""The form of a result that is shown on the screen."""
 
-class Form(StrEnum):
-    """How a result is shown: a table on the screen, or the forms of files."""
+NAMES = "votable, votable/td, votable/b2, votable/b, xml, parquet, fits, csv, tsv, json, arrow"
+"""The formats of files, as :mod:`vobroker.tap.formats` has them, whose import takes long."""
 
-    table = "table"
-    csv = "csv"
-    json = "json"
-    votable = "votable"
-    parquet = "parquet"
+
+def chosen(name: str | None, out: Path | None) -> Format | None:
+    """Give the format of a result: by its name, or by the suffix of the file; None is the screen's."""
+    from vobroker.tap import formats
+
+    if name is None and out is not None:
+        suffix = out.suffix.lower().removeprefix(".")
+        found = [form for form in formats.FORMATS if suffix in (form.suffix, *form.names)]
+        if not found:
+            fail(f"'{out.name}' does not tell its format; name one with --format: {NAMES}", 2)
+        return found[0]
+    if name in (None, SCREEN):
+        return None
+    try:
+        return formats.find(str(name))
+    except ValueError as error:
+        fail(f"{error}, and {SCREEN} for the screen", 2)
+
+
+def put(pieces: Iterable[bytes], out: Path | None) -> None:
+    """Write a file, or standard output; a file is there only when it is whole."""
+    if out is None:
+        _print(pieces)
+        return
+    try:
+        with _whole(out) as file:
+            for piece in pieces:
+                file.write(piece)
+    except OSError as error:
+        fail(f"cannot write {out}: {error.strerror}")
+
+
+def _print(pieces: Iterable[bytes]) -> None:
+    try:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # who reads has seen enough
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes its name when all is in it; a device or a pipe is written to at once."""
+    if out.exists() and not out.is_file():
+        with out.open("wb") as file:
+            yield file
+        return
+    out = out.resolve()
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def show(rows: pa.Table, columns: tuple[Column, ...]) -> None:
@@ -41,11 +102,11 @@ def show(rows: pa.Table, columns: tuple[Column, ...]) -> None:
 
 
 def _cell(value: object, digits: int) -> str:
-    from vobroker.archive.results import text
-
     if value is None:
         return "[dim]-[/]"
-    return f"{value:.{digits}g}" if isinstance(value, float) else _plain(text(value))
+    if isinstance(value, float):
+        return f"{value:.{digits}g}"
+    return _plain(value.isoformat() if hasattr(value, "isoformat") else str(value))
 
 
 def _plain(text: str) -> str:

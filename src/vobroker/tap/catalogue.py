@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from vobroker.alerts.columns import ALERT, EVENT, FILTER_LEDGER, LEDGER, MEASUREMENT, OBJECT
+from vobroker.alerts.columns import ALERT, ARCHIVE, EVENT, FILTER_LEDGER, LEDGER, MEASUREMENT, OBJECT
 from vobroker.archive import Archive
 from vobroker.tap import obscore, schema
 from vobroker.tap.schema import Key, Schema
@@ -85,30 +85,34 @@ class Catalogue:
         own = {table.name: table for schema in self.schemas for table in schema.tables}
         return own | dict(self.uploads)
 
+    def at(self, archive: Archive, base: str) -> Catalogue:
+        """Give the catalogue with links to a service in ObsCore; ``base`` is its address, empty for none."""
+        view = obscore.sql(archive.platform, archive.authority, base)
+        return replace(self, stored={**self.stored, obscore.OBSCORE.name: view})
+
+    def private(self) -> Catalogue:
+        """Give the catalogue of who has the archive: with its own tables, and the ledger as it is."""
+        public, *others = self.schemas
+        shown = {table.name: table for table in (*ARCHIVE, *public.tables)} | {LEDGER.name: LEDGER}
+        return replace(self, schemas=(replace(public, tables=tuple(shown.values())), *others))
+
     def with_uploads(self, uploads: Mapping[str, tuple[Table, pa.Table]]) -> Catalogue:
         """Give the catalogue with the tables of a caller besides, by their plain names."""
         named = {f"TAP_UPLOAD.{name}": found for name, found in uploads.items()}
         lent = {f"upload_{number}": rows for number, (_, rows) in enumerate(named.values(), 1)}
-        return Catalogue(
-            self.schemas,
-            self.keys,
-            {**self.stored, **dict(zip(named, lent, strict=True))},
-            {**self.lent, **lent},
-            {name: table for name, (table, _) in named.items()},
+        return replace(
+            self,
+            stored={**self.stored, **dict(zip(named, lent, strict=True))},
+            lent={**self.lent, **lent},
+            uploads={name: table for name, (table, _) in named.items()},
         )
 
 
-def catalogue(archive: Archive, base: str) -> Catalogue:
-    """Give what can be asked of an archive.
+def catalogue(archive: Archive, native: Mapping[str, Table]) -> Catalogue:
+    """Give what can be asked of an archive with the ``native`` tables of its surveys.
 
-    Parameters
-    ----------
-    archive
-        The archive.
-    base
-        Address of the service, for the links in ObsCore.
+    ObsCore has no links until :meth:`Catalogue.at` gives them.
     """
-    native = archive.native_tables()
     schemas = (
         Schema(
             "vobroker",
@@ -140,7 +144,6 @@ def catalogue(archive: Archive, base: str) -> Catalogue:
     text = databases.stored("VARCHAR", archive.platform.partition("-")[0])
     views = {
         ALERT.name: f"(SELECT *, {obscore.alert_did(archive.authority, text)} AS alert_did FROM alert)",  # noqa: S608
-        obscore.OBSCORE.name: obscore.sql(archive.platform, archive.authority, base),
     }
     stored = dict(zip(described, lent, strict=True)) | views
-    return Catalogue(schemas, keys, stored, lent)
+    return Catalogue(schemas, keys, stored, lent).at(archive, "")

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vobroker.adql import AdqlError
 from vobroker.roles import Limits
 from vobroker.tap import datalink, formats, uploads
+from vobroker.tap.catalogue import Catalogue
 from vobroker.tap.errors import TapError, TimeLimitError
 from vobroker.tap.formats import BrokenOffError, Format, Head
 from vobroker.tap.jobs import Job
@@ -48,8 +50,21 @@ def understand(service: Service, parameters: Parameters, limits: Limits, base: s
     known = service.catalogue(base)
     if parameters.all("UPLOAD"):
         known = known.with_uploads(uploads.read_all(parameters, limits, service.fence))
-    prepared = prepare(text, language, known, service.archive.platform)
-    return Asked(prepared, format, maxrec)
+    return Asked(checked(text, language, known, service), format, maxrec)
+
+
+def checked(text: str, language: str, known: Catalogue, service: Service) -> Prepared:
+    """Check and translate a query.
+
+    Raises
+    ------
+    TapError
+        If it is wrong, with the line and the place in it.
+    """
+    try:
+        return prepare(text, language, known, service.archive.platform)
+    except AdqlError as error:
+        raise TapError(str(error)) from error
 
 
 def chosen_format(parameters: Parameters) -> Format:

@@ -275,7 +275,7 @@ def sql(platform: str, authority: str, base: str) -> str:
     authority
         Naming authority of the products' identifiers.
     base
-        Address of the service, without a slash at its end.
+        Address of the service, without a slash at its end; where it is empty there are no links.
     """
     engine = platform.partition("-")[0]
     text = stored("VARCHAR", engine)
@@ -286,10 +286,11 @@ def sql(platform: str, authority: str, base: str) -> str:
 
 
 def _links(kind: str, identifier: str, authority: str, base: str) -> dict[str, str]:
-    return {
-        "obs_publisher_did": f"{_literal(f'ivo://{authority}/{kind}?')} || survey || '/' || {identifier}",
-        "access_url": f"{_literal(f'{base}/datalink?ID={kind}/')} || survey || '/' || {identifier}",
-    }
+    name = f"survey || '/' || {identifier}"
+    identified = {"obs_publisher_did": f"{_literal(f'ivo://{authority}/{kind}?')} || {name}"}
+    if not base:
+        return identified | {"access_format": "NULL"}
+    return identified | {"access_url": f"{_literal(f'{base}/datalink?ID={kind}/')} || {name}"}
 
 
 def _select(engine: str, table: str, values: dict[str, str]) -> str:

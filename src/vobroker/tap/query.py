@@ -57,18 +57,17 @@ def prepare(text: str, language: str, catalogue: Catalogue, platform: str) -> Pr
     Raises
     ------
     TapError
-        With the line and the place in the query.
+        If there is no such language, or the query is too long.
+    AdqlError
+        If the query is wrong, with the line and the place in it.
     """
     version = LANGUAGES.get(language.strip().upper())
     if version is None:
-        raise TapError(f"there is no query language '{language}'; there are: {', '.join(LANGUAGES)}")
+        raise TapError(f"there is no query language '{language[:40]}'; there are: {', '.join(LANGUAGES)}")
     if len(text) > MAX_QUERY:
         raise TapError(f"a query has at most {MAX_QUERY} characters, this one has {len(text)}", 413)
-    try:
-        checked = adql.check(adql.parse(text, version=version), catalogue.tables)
-        translation = adql.translate(checked, platform, stored=catalogue.stored, cells=sky)
-    except adql.AdqlError as error:
-        raise TapError(str(error)) from error
+    checked = adql.check(adql.parse(text, version=version), catalogue.tables)
+    translation = adql.translate(checked, platform, stored=catalogue.stored, cells=sky)
     named = {catalogue.stored.get(source.table, "") for source in checked.sources.values()}
     return Prepared(
         text,
@@ -148,6 +147,8 @@ class Rows:
             self._outcome = Outcome("ERROR", self._why_stopped())
         except ArchiveError as error:
             self._outcome = Outcome("ERROR", str(error))
+        except pa.ArrowInvalid:  # a column grew wider after the query was checked
+            self._outcome = Outcome("ERROR", "a table has changed meanwhile; ask again")
 
     def outcome(self) -> Outcome:
         """Tell how the rows ended; to be asked after the last."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,9 @@ from vobroker.votypes.columns import Table
 
 AT_ONCE = 8
 """Queries that run at the same time for those who wait for them; more wait a moment."""
+
+FRESH = 1.0
+"""Seconds that the catalogue of an archive is believed before the archive is asked again."""
 
 PATIENCE = 20.0
 """Seconds that a query waits for its turn before it is told to come again."""
@@ -56,16 +60,22 @@ class Service:
     title: str = "vobroker"
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_ONCE))
-    _known: dict[tuple[str, int], Catalogue] = field(default_factory=dict)
+    _known: tuple[float, Mapping[str, Table], Catalogue] | None = None
 
     def catalogue(self, base: str) -> Catalogue:
-        """Give what can be asked, with links to the service at an address."""
-        native: Mapping[str, Table] = self.archive.native_tables()
-        key = (base, hash(tuple(native.values())))
-        if key not in self._known:
-            self._known.clear()
-            self._known[key] = catalogue(self.archive, base)
-        return self._known[key]
+        """Give what can be asked, with links to the service at an address.
+
+        It is what the archive had at most :data:`FRESH` seconds ago: a survey's tables grow with the schemas
+        of its packets, which is seldom.
+        """
+        now = time.monotonic()
+        known = self._known
+        if known is None or now - known[0] > FRESH:
+            native = self.archive.native_tables()
+            same = known is not None and known[1] == native
+            known = (now, native, known[2] if known and same else catalogue(self.archive, native))
+            self._known = known
+        return known[2].at(self.archive, base)
 
 
 def service_of(request: Request) -> Service:

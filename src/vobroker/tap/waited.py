@@ -12,10 +12,9 @@ from vobroker.tap import cone as cones
 from vobroker.tap import datalink, formats
 from vobroker.tap.answer import Streamed, in_thread, while_connected
 from vobroker.tap.errors import MEDIA_TYPE, TapError
-from vobroker.tap.execute import Asked, chosen_format, pieces, rows_of, understand
+from vobroker.tap.execute import Asked, checked, chosen_format, pieces, rows_of, understand
 from vobroker.tap.formats import Format, Head, Outcome
 from vobroker.tap.parameters import Parameters, number, read
-from vobroker.tap.query import prepare
 from vobroker.tap.service import PATIENCE, Service, base_of, caller_of, service_of, site_of
 
 router = APIRouter()
@@ -47,7 +46,7 @@ async def cone(request: Request, table: Annotated[str, Path(max_length=32)]) -> 
     format = _format(parameters)
 
     def understood() -> Asked:
-        prepared = prepare(text, "ADQL", service.catalogue(base), service.archive.platform)
+        prepared = checked(text, "ADQL", service.catalogue(base), service)
         return Asked(replace(prepared, columns=cones.columns(table, prepared.columns)), format, maxrec)
 
     return await _answer(request, service, await in_thread(understood), limits.sync_seconds, base)

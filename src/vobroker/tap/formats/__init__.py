@@ -56,8 +56,9 @@ FORMATS: tuple[Format, ...] = (
         "parquet",
         parquet.write,
         ("application/x-parquet", "application/parquet"),
+        binary=True,
     ),
-    Format("fits", "FITS", "application/fits", "fits", fits.write, ("image/fits",)),
+    Format("fits", "FITS", "application/fits", "fits", fits.write, ("image/fits",), binary=True),
     Format(
         "csv",
         "CSV",
@@ -75,6 +76,7 @@ FORMATS: tuple[Format, ...] = (
         "arrows",
         arrow.stream,
         ("arrows", "application/x-arrow"),
+        binary=True,
     ),
 )
 """The formats; the first is what a client gets that asks for none."""

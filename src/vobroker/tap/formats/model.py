@@ -76,6 +76,8 @@ class Format:
         Further names that RESPONSEFORMAT may have.
     standard_id
         Its identifier in the capabilities (TAPRegExt 1.0, section 2.3); empty for none.
+    binary
+        Whether it is not for a terminal.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Format:
     writer: Writer
     aliases: tuple[str, ...] = ()
     standard_id: str = ""
+    binary: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
