@@ -95,7 +95,21 @@ def render(
     if format not in ("svg", "png"):
         raise ValueError(f"a light curve is drawn as svg or png, not {format!r}")
     drawn = figure(light_curve, flux=flux, dark=dark)
-    title, description = f"Light curve of {light_curve.object_id}", describe(light_curve)
+    return picture(drawn, format, f"Light curve of {light_curve.object_id}", describe(light_curve))
+
+
+def picture(drawn: Figure, format: Format, title: str, description: str) -> bytes:
+    """Write a figure as an image that says what it shows; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    drawn
+        The figure.
+    format
+        ``"svg"`` or ``"png"``.
+    title, description
+        What the image is, for those who cannot see it.
+    """
     metadata: dict[str, Any] = {"Title": title, "Description": description}
     metadata |= {"Date": None} if format == "svg" else {"Software": None}
     image = io.BytesIO()
