@@ -71,6 +71,9 @@ def _open(folder: Path, read_only: bool, authority: str, turn: int) -> FolderArc
     except duckdb.Error as error:
         raise ArchiveError(_why_not_opened(folder, str(error))) from error
     try:
+        # Who takes rows while they are made does not work on them: hence one thread more than cores.
+        cores = db.sql("SELECT CAST(current_setting('threads') AS INTEGER)").fetchall()[0][0]
+        db.execute(f"SET threads = {cores + 1}")
         if not read_only:
             tables.create(db)
         tables.check_format(db, str(folder))
