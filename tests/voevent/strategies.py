@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from vobroker.voevent.model import (
     CITES,
-    COORDINATE_SYSTEMS,
     DATA_TYPES,
     ROLES,
+    SCHEMA_SYSTEMS,
     AstroCoords,
     AstroCoordSystem,
     Author,
@@ -101,7 +101,7 @@ tables = st.builds(
     data=st.builds(Data, rows=few(rows, 1)),
     **notes,
 )
-systems = st.sampled_from(COORDINATE_SYSTEMS)
+systems = st.sampled_from(SCHEMA_SYSTEMS)
 coordinates = st.builds(
     AstroCoords,
     coord_system_id=systems,

@@ -200,7 +200,7 @@ def _observation(alert: Mapping[str, Any], telescope: Observatory | None) -> Obs
     )
     # A time outside the calendar has no night; the packet then carries it as a Param only.
     time = Time("s", TimeInstant(iso_utc(alert["mjd"]))) if alert["night"] is not None else None
-    return ObservationLocation(AstroCoordSystem(SYSTEM), AstroCoords(SYSTEM, time, position))
+    return ObservationLocation(AstroCoordSystem(SYSTEM), AstroCoords(SYSTEM, time, position2d=position))
 
 
 def _radius(alert: Mapping[str, Any], telescope: Observatory | None) -> float:

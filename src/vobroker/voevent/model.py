@@ -3,7 +3,8 @@
 VOEvent 2.0 (IVOA Recommendation 2011-07-11), section 3. A field's place (attribute, text of a child, child
 element) is said once, here; reading, writing and JSON follow it. ``None`` is "not there", which is not
 the same as an empty text. What a packet has beyond the model is kept: other attributes by name, other
-elements as XML.
+elements as XML, the order of the elements, and how each number was spelt. What version 2.1 adds
+(working draft of 2025) says so.
 """
 
 # ruff: noqa: RUF009 -- the calls only describe the field
@@ -23,16 +24,44 @@ CITES = ("followup", "supersedes", "retraction")
 DATA_TYPES = ("string", "float", "int")
 """What the value of a Param may be (section 3.3.1)."""
 
-COORDINATE_SYSTEMS = (
+SCHEMA_SYSTEMS = (
     *("TT-ICRS-TOPO", "UTC-ICRS-TOPO", "GPS-ICRS-TOPO", "TT-FK5-TOPO", "UTC-FK5-TOPO", "GPS-FK5-TOPO"),
     *("TT-ICRS-GEO", "UTC-ICRS-GEO", "GPS-ICRS-GEO", "TT-FK5-GEO", "UTC-FK5-GEO"),
     *("TDB-ICRS-BARY", "TDB-FK5-BARY"),
     "UTC-GEOD-TOPO",
 )
-"""Time scale, frame and reference position (section 3.4.1); the last one is for observatories.
+"""Time scale, frame and reference position as the schema of 2.0 lists them; the last is for observatories."""
 
-The schema leaves out GPS-FK5-GEO.
-"""
+SOLAR_SYSTEMS = ("UTC-HPC-TOPO", "UTC-HPR-TOPO", "UTC-HGS-TOPO", "UTC-HGC-TOPO")
+"""Systems of events on the Sun (section 3.4.4); the text of the standard has them, the schema has not."""
+
+COORDINATE_SYSTEMS = (*SCHEMA_SYSTEMS, "GPS-FK5-GEO", *SOLAR_SYSTEMS)
+"""Every system that the text of the standard names (sections 3.4.1 and 3.4.4)."""
+
+GENERIC_LOCATIONS = {
+    "GEOSURFACE": "anywhere on the surface of the Earth",
+    "GEOLEO": "anywhere in low Earth orbit, below 700 km",
+    "GEOGSO": "anywhere within the geostationary orbit",
+    "GEONBH": "anywhere within 50,000 km of the geocentre",
+    "GEOLUN": "anywhere within the orbit of the Moon",
+}
+"""Names that an observatory may have which stand for a region, as those of spacecraft do (section 3.4.2)."""
+
+
+class Number(float):
+    """A number that remembers how the packet spelt it: ``-53.3930`` stays that, and equals -53.393."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Number:
+        """Make the number of a text that :func:`float` reads."""
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __reduce__(self) -> tuple[type[Number], tuple[str]]:
+        return Number, (self.text,)
 
 
 class At(Enum):
@@ -56,24 +85,27 @@ class Place:
     of: Any = str
     many: bool = False
     required: bool = False
+    since: str = ""  # version that added it
     field: str = ""
 
 
-def _place(at: At, name: str, of: Any = str, *, many: bool = False, required: bool = False) -> Any:
+def _place(
+    at: At, name: str, of: Any = str, *, many: bool = False, required: bool = False, since: str = ""
+) -> Any:
     default: Any = MISSING if required else () if many else None
-    return field(default=default, metadata={"xml": Place(at, name, of, many, required)})
+    return field(default=default, metadata={"xml": Place(at, name, of, many, required, since)})
 
 
 def _attribute(name: str, of: Any = str, *, required: bool = False) -> Any:
     return _place(ATTRIBUTE, name, of, required=required)
 
 
-def _text(name: str, of: Any = str, *, many: bool = False, required: bool = False) -> Any:
-    return _place(TEXT, name, of, many=many, required=required)
+def _text(name: str, of: Any = str, *, many: bool = False, required: bool = False, since: str = "") -> Any:
+    return _place(TEXT, name, of, many=many, required=required, since=since)
 
 
-def _element(name: str, of: Any, *, many: bool = False, required: bool = False) -> Any:
-    return _place(ELEMENT, name, of, many=many, required=required)
+def _element(name: str, of: Any, *, many: bool = False, required: bool = False, since: str = "") -> Any:
+    return _place(ELEMENT, name, of, many=many, required=required, since=since)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,16 +116,22 @@ class Element:
     ----------
     other_attributes
         Names and values. Names are in Clark notation, and behind ``C1/@`` or ``Description[2]/@`` where
-        the attribute is one of a child that the model has as a text.
+        the attribute is one of a child that the model has as a text. ``xmlns`` is the namespace of an
+        element, and of what is inside it, where the standard has another.
     other_elements
         Child elements in canonical XML, each with the namespaces that it uses.
     other_text
-        Text where only elements are expected.
+        Texts where only elements are expected.
+    order
+        Names of the child elements in the order of the packet, ``*`` for one of ``other_elements``, ``#``
+        for one of ``other_text``; empty where it is the order in which they are written anyway: texts, the
+        fields of the class, other elements.
     """
 
     other_attributes: tuple[tuple[str, str], ...] = ()
     other_elements: tuple[str, ...] = ()
-    other_text: str = ""
+    other_text: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +142,20 @@ class Reference(Element):
     type: str | None = _attribute("type")
     mimetype: str | None = _attribute("mimetype")
     meaning: str | None = _attribute("meaning")
+
+
+def _content(name: str) -> Any:
+    return field(metadata={"xml": Place(CONTENT, name, required=True)})
+
+
+@dataclass(frozen=True)
+class Contributor(Element):
+    """Who took part (version 2.1): a name with identifiers and a role, as DataCite names roles."""
+
+    name: str = _content("Contributor")
+    ivorn: str | None = _attribute("ivorn")
+    alt_identifier: str | None = _attribute("altIdentifier")
+    role: str | None = _attribute("role")
 
 
 @dataclass(frozen=True)
@@ -117,6 +169,7 @@ class Author(Element):
     contact_email: tuple[str, ...] = _text("contactEmail", many=True)
     contact_phone: tuple[str, ...] = _text("contactPhone", many=True)
     contributor: tuple[str, ...] = _text("contributor", many=True)
+    contributors: tuple[Contributor, ...] = _element("Contributor", Contributor, many=True, since="2.1")
 
 
 @dataclass(frozen=True)
@@ -208,10 +261,41 @@ class What(Element):
 
 
 @dataclass(frozen=True)
-class AstroCoordSystem(Element):
-    """Name of a coordinate system, one of :data:`COORDINATE_SYSTEMS`."""
+class TimeFrame(Element):
+    """Time scale and place of the clock (version 2.1), in words of the IVOA's vocabularies."""
 
     id: str | None = _attribute("id")
+    name: str | None = _text("Name")
+    reference_position: str | None = _text("ReferencePosition")
+    time_scale: str | None = _text("TimeScale")
+
+
+@dataclass(frozen=True)
+class SpaceFrame(Element):
+    """Axes and origin of positions (version 2.1), in words of the IVOA's vocabularies."""
+
+    id: str | None = _attribute("id")
+    name: str | None = _text("Name")
+    reference_frame: str | None = _text("SpaceRefFrame")
+    coordinate_flavor: str | None = _text("CoordFlavor")
+    reference_position: str | None = _text("ReferencePosition")
+
+
+@dataclass(frozen=True)
+class AstroCoordSystem(Element):
+    """A coordinate system, named by one of :data:`COORDINATE_SYSTEMS`; in version 2.1 also described."""
+
+    id: str | None = _attribute("id")
+    time_frame: TimeFrame | None = _element("TimeFrame", TimeFrame, since="2.1")
+    space_frame: SpaceFrame | None = _element("SpaceFrame", SpaceFrame, since="2.1")
+
+
+@dataclass(frozen=True)
+class TimeInterval(Element):
+    """Beginning and end of an event that lasts (version 2.1)."""
+
+    start: str | None = _text("ISOTimeStart")
+    stop: str | None = _text("ISOTimeStop")
 
 
 @dataclass(frozen=True)
@@ -229,6 +313,7 @@ class Time(Element):
 
     unit: str | None = _attribute("unit")
     instant: TimeInstant | None = _element("TimeInstant", TimeInstant)
+    interval: TimeInterval | None = _element("TimeInterval", TimeInterval, since="2.1")
     error: float | None = _text("Error", float)
 
 
@@ -249,6 +334,23 @@ class Value3(Element):
     c3: float = _text("C3", float, required=True)
 
 
+@dataclass(frozen=True)
+class Error2(Element):
+    """Errors of two coordinates (version 2.1)."""
+
+    c1: float | None = _text("C1", float)
+    c2: float | None = _text("C2", float)
+
+
+@dataclass(frozen=True)
+class Error3(Element):
+    """Errors of three coordinates (version 2.1)."""
+
+    c1: float | None = _text("C1", float)
+    c2: float | None = _text("C2", float)
+    c3: float | None = _text("C3", float)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Position2D(Element):
     """A place in the sky; ``value`` and ``radius``, which is the error, are in ``unit``, deg as a rule."""
@@ -258,6 +360,7 @@ class Position2D(Element):
     name2: str | None = _text("Name2")
     value: Value2 = _element("Value2", Value2, required=True)
     radius: float | None = _text("Error2Radius", float)
+    error: Error2 | None = _element("Error2", Error2, since="2.1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,6 +372,7 @@ class Position3D(Element):
     name2: str | None = _text("Name2")
     name3: str | None = _text("Name3")
     value: Value3 = _element("Value3", Value3, required=True)
+    error: Error3 | None = _element("Error3", Error3, since="2.1")
 
 
 @dataclass(frozen=True)
@@ -277,6 +381,7 @@ class AstroCoords(Element):
 
     coord_system_id: str | None = _attribute("coord_system_id")
     time: Time | None = _element("Time", Time)
+    position_name: str | None = _text("PositionName", since="2.1")
     position2d: Position2D | None = _element("Position2D", Position2D)
     position3d: Position3D | None = _element("Position3D", Position3D)
 
@@ -353,7 +458,7 @@ class Why(Element):
 class EventIVORN(Element):
     """Citation of another packet; ``cite`` is one of :data:`CITES`."""
 
-    ivorn: str = field(metadata={"xml": Place(CONTENT, "EventIVORN", required=True)})
+    ivorn: str = _content("EventIVORN")
     cite: str | None = _attribute("cite")
 
 
@@ -367,7 +472,15 @@ class Citations(Element):
 
 @dataclass(frozen=True)
 class VOEvent(Element):
-    """A packet (section 3.1); ``role`` is one of :data:`ROLES`, ``observation`` where it is not there."""
+    """A packet (section 3.1); ``role`` is one of :data:`ROLES`, ``observation`` where it is not there.
+
+    Attributes
+    ----------
+    namespace, schema_location
+        Those of the packet, empty where it has none; None where they are those of its version.
+    source
+        The packet as it was read. A changed copy (:func:`dataclasses.replace`) has none.
+    """
 
     ivorn: str = _attribute("ivorn", required=True)
     role: str | None = _attribute("role")
@@ -380,6 +493,9 @@ class VOEvent(Element):
     citations: Citations | None = _element("Citations", Citations)
     description: str | None = _text("Description")
     reference: Reference | None = _element("Reference", Reference)
+    namespace: str | None = None
+    schema_location: str | None = None
+    source: bytes | None = field(default=None, init=False, compare=False, repr=False)
 
     def params(self) -> Iterator[tuple[str | None, Param]]:
         """Yield every Param with the name of its group, None for those in no group."""
@@ -392,11 +508,21 @@ class VOEvent(Element):
                 yield group.name, param
 
     @property
+    def observation(self) -> ObservationLocation | None:
+        """Where and when the event was seen, where the packet says it."""
+        location = self.where_when.location if self.where_when else None
+        return location.observation if location else None
+
+    @property
+    def observatory(self) -> ObservatoryLocation | None:
+        """Where the event was seen from, where the packet says it."""
+        location = self.where_when.location if self.where_when else None
+        return location.observatory if location else None
+
+    @property
     def coords(self) -> AstroCoords | None:
         """Time and place of the observation, where the packet says it."""
-        location = self.where_when.location if self.where_when else None
-        observation = location.observation if location else None
-        return observation.coords if observation else None
+        return self.observation.coords if self.observation else None
 
 
 _PLACES: dict[type[Element], tuple[Place, ...]] = {}

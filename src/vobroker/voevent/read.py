@@ -9,21 +9,32 @@ from typing import Any, cast
 from lxml import etree
 
 from vobroker.voevent.errors import VOEventError
-from vobroker.voevent.model import ATTRIBUTE, CONTENT, ELEMENT, TEXT, Element, Place, VOEvent, places
-from vobroker.voevent.xml import INSTANCE, NAMESPACES, SPACE, parse
+from vobroker.voevent.model import (
+    ATTRIBUTE,
+    CONTENT,
+    ELEMENT,
+    TEXT,
+    Element,
+    Number,
+    ObsDataLocation,
+    Place,
+    VOEvent,
+    places,
+)
+from vobroker.voevent.xml import INSTANCE, NAMESPACES, SPACE, STC, c14n, parse, schema_location
 
-STC = "http://www.ivoa.net/xml/STC/"
-"""Namespaces that begin like this are those of WhereWhen in VOEvent 1.1."""
+_OF_STC = STC.rpartition("/")[0]
 
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_SCHEMA_LOCATIONS = (f"{{{INSTANCE}}}schemaLocation", f"{{{INSTANCE}}}noNamespaceSchemaLocation")
+_SCHEMA_LOCATION = f"{{{INSTANCE}}}schemaLocation"
 
 
 def read(document: bytes) -> VOEvent:
-    """Read a packet of VOEvent 1.0, 1.1, 2.0 or 2.1.
+    """Read a packet of VOEvent 1.0, 1.1, 2.0 or 2.1, or of the proposed next version.
 
-    White space around texts is dropped, as are comments. Elements and attributes that the model does
-    not have are kept, see :class:`vobroker.voevent.model.Element`.
+    White space around texts is dropped, as are comments. Everything else is kept, see
+    :class:`vobroker.voevent.model.Element`: a packet that is written again from the model differs from
+    the original in layout only, and one that was not changed has the bytes of the original.
 
     Parameters
     ----------
@@ -37,9 +48,18 @@ def read(document: bytes) -> VOEvent:
         has no number where one must be; with the line.
     """
     root = parse(document)
-    event = cast(VOEvent, _element(root, VOEvent, {"version": version_of(root)}))
+    version = version_of(root)
+    namespace = etree.QName(root).namespace or ""
+    location = root.get(_SCHEMA_LOCATION, "")
+    known = {
+        "version": root.get("version", version),
+        "namespace": None if namespace == NAMESPACES[version] else namespace,
+        "schema_location": None if location == schema_location(version) else location,
+    }
+    event = cast(VOEvent, _element(root, VOEvent, namespace, version, known))
     if not event.ivorn.strip(SPACE):
         raise VOEventError(f"line {root.sourceline} of the packet: the ivorn is empty")
+    object.__setattr__(event, "source", bytes(document))
     return event
 
 
@@ -75,12 +95,27 @@ def local_name(node: etree._Element) -> str:
     """Give the name of an element of VOEvent or STC without its namespace, other names in Clark notation."""
     name = etree.QName(node)
     namespace = name.namespace or ""
-    ours = not namespace or namespace.startswith(STC) or namespace in NAMESPACES.values()
+    ours = not namespace or namespace.startswith(_OF_STC) or namespace in NAMESPACES.values()
     return name.localname if ours else name.text
 
 
+def expected_namespace(kind: type[Element], version: str, scope: str) -> str:
+    """Give the namespace that the standard has for an element.
+
+    Parameters
+    ----------
+    kind
+        What the element is.
+    version
+        Version of the packet.
+    scope
+        Namespace of the elements beside it.
+    """
+    return STC if kind is ObsDataLocation and version.startswith("1.") else scope
+
+
 def number(text: str, node: etree._Element, name: str) -> float:
-    """Read a finite number.
+    """Read a finite number; it remembers how it was spelt.
 
     Raises
     ------
@@ -88,7 +123,7 @@ def number(text: str, node: etree._Element, name: str) -> float:
         If it is none, with the line.
     """
     stripped = text.strip(SPACE)
-    value = float(stripped) if _FLOAT.fullmatch(stripped) else math.nan
+    value = Number(stripped) if _FLOAT.fullmatch(stripped) else math.nan
     if not math.isfinite(value):
         raise VOEventError(
             f"line {node.sourceline} of the packet: {name} is {stripped[:40]!r}, which is not a finite number"
@@ -96,41 +131,72 @@ def number(text: str, node: etree._Element, name: str) -> float:
     return value
 
 
-def _element(node: etree._Element, kind: type[Element], known: dict[str, Any] | None = None) -> Element:
+def _element(
+    node: etree._Element, kind: type[Element], scope: str, version: str, known: dict[str, Any] | None = None
+) -> Element:
+    """Read an element; ``scope`` is the namespace of the elements beside it, where all is as it should be."""
     by_name = {place.name: place for place in places(kind) if place.at is not ATTRIBUTE}
     values: dict[str, Any] = _attributes(node, kind)
     others = values.pop("other_attributes")
+    namespace = etree.QName(node).namespace or ""
+    if namespace != expected_namespace(kind, version, scope):
+        others.append(("xmlns", namespace))
+    inside = "" if kind is VOEvent else namespace
     fragments: list[str] = []
+    texts = [(node.text or "").strip(SPACE)]
+    order = ["#"] if texts[0] else []
     counts: dict[str, int] = {}
     for child in node:
         name = local_name(child)
         place = by_name.get(name)
-        if place is None or (place.at is TEXT and len(child)):
+        if place is None or (len(child) and _is_text(place)):
             fragments.append(_fragment(child))
-            continue
-        counts[name] = counts.get(name, 0) + 1
-        path = f"{name}[{counts[name]}]" if place.many else name
-        _add(values, place, child)
-        if place.at is TEXT:
-            others += _named(path, child)
-    text = " ".join(
-        filter(None, (part.strip(SPACE) for part in (node.text or "", *(c.tail or "" for c in node))))
-    )
+            order.append("*")
+        else:
+            counts[name] = counts.get(name, 0) + 1
+            _add(values, place, child, inside, version)
+            order.append(name)
+            if place.at is TEXT:
+                others += _named(f"{name}[{counts[name]}]" if place.many else name, child, inside)
+        if child.tail and (text := child.tail.strip(SPACE)):
+            texts.append(text)
+            order.append("#")
+    texts = [text for text in texts if text]
     for place in places(kind):
         if place.at is CONTENT:
-            values[place.field], text = text, ""
+            values[place.field], texts, order = " ".join(texts), [], [n for n in order if n != "#"]
         if place.required and values.get(place.field) is None:
             what = "attribute" if place.at is ATTRIBUTE else "element"
             raise VOEventError(
                 f"line {node.sourceline} of the packet: <{local_name(node)}> has no {what} {place.name}"
             )
-    values |= {"other_attributes": tuple(others), "other_elements": tuple(fragments), "other_text": text}
+    values |= {
+        "other_attributes": tuple(others),
+        "other_elements": tuple(fragments),
+        "other_text": tuple(texts),
+        "order": () if order == written_order(kind, counts, texts, fragments) else tuple(order),
+    }
     return kind(**values | (known or {}))
 
 
-def _named(path: str, node: etree._Element) -> list[tuple[str, str]]:
+def written_order(
+    kind: type[Element], counts: dict[str, int], texts: list[str], fragments: list[str]
+) -> list[str]:
+    """Give the order in which what is inside an element is written where it has none of its own."""
+    names = [name for place in places(kind) for name in [place.name] * counts.get(place.name, 0)]
+    return ["#"] * len(texts) + names + ["*"] * len(fragments)
+
+
+def _is_text(place: Place) -> bool:
+    """Whether the model has a child as a text, which can hold no elements."""
+    return place.at is TEXT or any(inner.at is CONTENT for inner in places(place.of))
+
+
+def _named(path: str, node: etree._Element, scope: str) -> list[tuple[str, str]]:
     """Give the attributes of a child that the model has as a text, with its path before their names."""
-    return [(f"{path}/@{name}", value) for name, value in cast("dict[str, str]", node.attrib).items()]
+    found = [(f"{path}/@{name}", value) for name, value in cast("dict[str, str]", node.attrib).items()]
+    namespace = etree.QName(node).namespace or ""
+    return [*found, (f"{path}/@xmlns", namespace)] if namespace != scope else found
 
 
 def _attributes(node: etree._Element, kind: type[Element]) -> dict[str, Any]:
@@ -140,15 +206,15 @@ def _attributes(node: etree._Element, kind: type[Element]) -> dict[str, Any]:
         place = by_name.get(name)
         if place is not None:
             values[place.field] = number(text, node, name) if place.of is float else text
-        elif name not in _SCHEMA_LOCATIONS:
+        elif name != _SCHEMA_LOCATION or kind is not VOEvent:
             values["other_attributes"].append((name, text))
     return values
 
 
-def _add(values: dict[str, Any], place: Place, child: etree._Element) -> None:
+def _add(values: dict[str, Any], place: Place, child: etree._Element, scope: str, version: str) -> None:
     value: Any
     if place.at is ELEMENT:
-        value = _element(child, place.of)
+        value = _element(child, place.of, scope, version)
     else:
         value = (child.text or "").strip(SPACE)
         if place.of is float:
@@ -172,5 +238,4 @@ def _fragment(node: etree._Element) -> str:
             each.text = None
             for child in each:
                 child.tail = None
-    text: bytes = etree.tostring(node, method="c14n", exclusive=True, with_tail=False)
-    return text.decode()
+    return c14n(node, exclusive=True, with_tail=False).decode()
