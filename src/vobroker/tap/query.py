@@ -26,6 +26,9 @@ LANGUAGES = {"ADQL": "2.1", "ADQL-2.0": "2.0", "ADQL-2.1": "2.1"}
 MAX_QUERY = 200_000
 """Longest query, in characters."""
 
+_ALL_CORES = 10_000
+"""DuckDB looks for the rows of a larger LIMIT with one thread; without one it stops when none are taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -107,9 +110,11 @@ class Rows:
         self._maxrec = maxrec
         self._outcome = Outcome("OK")
         self._late = False
-        # One row more than wanted tells whether there are more.
-        limited = f"SELECT * FROM ({prepared.sql}) AS result LIMIT {maxrec + 1:d}"  # noqa: S608
-        self._reading: Reading = archive.read(limited, prepared.parameters, lent=prepared.lent)
+        sql = prepared.sql
+        if archive.platform != "duckdb" or maxrec < _ALL_CORES:
+            # One row more than wanted tells whether there are more.
+            sql = f"SELECT * FROM ({sql}) AS result LIMIT {maxrec + 1:d}"  # noqa: S608
+        self._reading: Reading = archive.read(sql, prepared.parameters, lent=prepared.lent)
         self._schema = schema(Table("result", prepared.columns))
         self._timer = threading.Timer(seconds, self._stop)
         self._timer.daemon = True
