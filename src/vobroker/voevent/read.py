@@ -25,7 +25,9 @@ from vobroker.voevent.xml import INSTANCE, NAMESPACES, SPACE, STC, c14n, parse, 
 
 _OF_STC = STC.rpartition("/")[0]
 
-_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A finite number as XML Schema spells it."""
+
 _SCHEMA_LOCATION = f"{{{INSTANCE}}}schemaLocation"
 
 
@@ -123,7 +125,7 @@ def number(text: str, node: etree._Element, name: str) -> float:
         If it is none, with the line.
     """
     stripped = text.strip(SPACE)
-    value = Number(stripped) if _FLOAT.fullmatch(stripped) else math.nan
+    value = Number(stripped) if FLOAT.fullmatch(stripped) else math.nan
     if not math.isfinite(value):
         raise VOEventError(
             f"line {node.sourceline} of the packet: {name} is {stripped[:40]!r}, which is not a finite number"
