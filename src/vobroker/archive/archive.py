@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +15,7 @@ import pyarrow as pa
 from vobroker.alerts.batch import AlertBatch, Cutout
 from vobroker.alerts.columns import ARCHIVE, DEAD_LETTER
 from vobroker.archive import replay
+from vobroker.archive.bulk import BulkReader
 from vobroker.archive.errors import ArchiveError
 from vobroker.archive.reading import Reading
 from vobroker.archive.tables import quote
@@ -29,6 +31,26 @@ Row = dict[str, Any]
 _ONE = "survey = ? AND alert_id = ?"
 
 _LETTER = ", ".join(quote(name) for name in DEAD_LETTER.names if name != "data")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What keeps an archive.
+
+    Attributes
+    ----------
+    engine
+        The engine with its version.
+    format
+        Version of the archive's layout.
+    tables, packets
+        Bytes on the disk of the tables with their indexes, and of the packets.
+    """
+
+    engine: str
+    format: int
+    tables: int
+    packets: int
 
 
 class Archive(ABC):
@@ -130,6 +152,14 @@ class Archive(ABC):
         lent
             Arrow tables that the SQL can name besides those of the archive, by plain names.
         """
+
+    @abstractmethod
+    def bulk(self) -> AbstractContextManager[BulkReader]:
+        """Read all that the archive has when the block begins, whatever is written meanwhile."""
+
+    @abstractmethod
+    def about(self) -> About:
+        """Say what keeps the archive, and how large it is."""
 
     @abstractmethod
     def native_tables(self) -> dict[str, Table]:

@@ -15,10 +15,13 @@ class Dialect:
         ``survey`` and ``object_id`` of the ``$2`` objects whose identifier is most like ``$1``.
     misspelt
         ``object_id`` and ``distance`` of the ``$2`` nearest that differ in at most three letters.
+    arrivals
+        Table with the order in which alerts arrived, where rows are in no order of their own.
     """
 
     similar: str
     misspelt: str
+    arrivals: str = ""
 
 
 _DUCKDB = Dialect(
@@ -51,6 +54,7 @@ _POSTGRESQL = Dialect(
         SELECT object_id, distance FROM ({_BY_LETTERS.format(columns="DISTINCT object_id", same=3)}) AS told
         WHERE distance <= 3 ORDER BY distance, object_id LIMIT $2
     """,  # noqa: S608
+    arrivals="arrival",
 )
 
 

@@ -14,7 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from vobroker.archive import locks, replay, tables
-from vobroker.archive.archive import Archive, Row
+from vobroker.archive.archive import About, Archive, Row
+from vobroker.archive.bulk import BulkReader
 from vobroker.archive.errors import ArchiveError, QueryStopped
 from vobroker.archive.folder_transaction import FolderTransaction
 from vobroker.archive.once import Once
@@ -23,7 +24,7 @@ from vobroker.archive.segments import Segments
 from vobroker.archive.transaction import Transaction
 from vobroker.votypes.columns import Table
 
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # SQL reaches nothing but the archive: no files, no network, no Python variables.
     "enable_external_access": False,
     "python_enable_replacements": False,
@@ -65,11 +66,11 @@ def _open(folder: Path, read_only: bool, authority: str, turn: int) -> FolderArc
     try:
         if not read_only:
             (folder / "packets").mkdir(parents=True, exist_ok=True)
-        db = duckdb.connect(file, read_only=read_only, config=_CONFIG)
+        db = duckdb.connect(file, read_only=read_only, config=CONFIG)
     except OSError as error:
         raise ArchiveError(f"cannot make an archive in {folder}: {error.strerror or error}") from error
     except duckdb.Error as error:
-        raise ArchiveError(_why_not_opened(folder, str(error))) from error
+        raise ArchiveError(why_not_opened(folder, str(error))) from error
     try:
         # Who takes rows while they are made does not work on them: hence one thread more than cores.
         cores = db.sql("SELECT CAST(current_setting('threads') AS INTEGER)").fetchall()[0][0]
@@ -80,7 +81,7 @@ def _open(folder: Path, read_only: bool, authority: str, turn: int) -> FolderArc
         places = db.sql("SELECT segment, start + length FROM payload ORDER BY ALL DESC LIMIT 1").fetchall()
     except duckdb.Error as error:
         db.close()
-        raise ArchiveError(_why_not_opened(folder, str(error))) from error
+        raise ArchiveError(why_not_opened(folder, str(error))) from error
     except ArchiveError:
         db.close()
         raise
@@ -91,7 +92,7 @@ def _open(folder: Path, read_only: bool, authority: str, turn: int) -> FolderArc
     return FolderArchive(folder, db, segments, authority, turn)
 
 
-def _why_not_opened(folder: Path, reason: str) -> str:
+def why_not_opened(folder: Path, reason: str) -> str:
     """Turn DuckDB's words about its file into ours."""
     if "lock" in reason:
         holder = re.search(r"PID (\d+)", reason)
@@ -154,7 +155,7 @@ class FolderArchive(Archive):
                 for once in self._once.values():
                     once.forget()
                 if isinstance(error, duckdb.Error):
-                    raise ArchiveError(f"cannot write to {self.folder}: {_sentence(error)}") from error
+                    raise ArchiveError(f"cannot write to {self.folder}: {sentence(error)}") from error
                 raise
             finally:
                 db.close()
@@ -180,7 +181,7 @@ class FolderArchive(Archive):
         except duckdb.InterruptException as error:
             raise QueryStopped(f"the query was stopped after {seconds:g} s") from error
         except duckdb.Error as error:
-            raise ArchiveError(f"the query failed: {_sentence(error)}") from error
+            raise ArchiveError(f"the query failed: {sentence(error)}") from error
         finally:
             if timer:
                 timer.cancel()
@@ -190,6 +191,28 @@ class FolderArchive(Archive):
     ) -> Reading:
         """Start a query whose rows are taken as they come."""
         return _FolderReading(self._connection(), sql, parameters, lent or {})
+
+    @contextmanager
+    def bulk(self) -> Iterator[BulkReader]:
+        """Read all that the archive has at one moment."""
+        from vobroker.archive.folder_bulk import FolderReader
+
+        db = self._connection()
+        try:
+            db.begin()
+            yield FolderReader(db, self._segments)
+        finally:
+            db.close()
+
+    def about(self) -> About:
+        """Say what keeps the archive, and how large it is."""
+        ((version,),) = self._cursor().sql("SELECT value FROM meta WHERE key = 'format'").fetchall()
+        return About(
+            f"DuckDB {duckdb.__version__}",
+            int(version),
+            sum(path.stat().st_size for path in self.folder.glob("archive.duckdb*") if path.is_file()),
+            sum(path.stat().st_size for path in self._segments.folder.glob("*.seg")),
+        )
 
     def native_tables(self) -> dict[str, Table]:
         """Give the native table of each survey that has one."""
@@ -261,7 +284,7 @@ class _FolderReading(Reading):
                 yield batch
         except (duckdb.Error, OSError) as error:
             self._check(error)
-            raise ArchiveError(f"the query failed: {_sentence(error)}") from error
+            raise ArchiveError(f"the query failed: {sentence(error)}") from error
         self._check()
 
     def cancel(self) -> None:
@@ -285,6 +308,6 @@ class _FolderReading(Reading):
             raise QueryStopped("the query was stopped") from error
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """Give the first line of what DuckDB says."""
     return str(error).splitlines()[0]

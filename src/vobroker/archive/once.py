@@ -29,7 +29,7 @@ class Once:
     def numbers(self, db: DuckDBPyConnection, contents: Iterable[bytes | memoryview]) -> list[int | None]:
         """Give the number of each content, None for an empty one; new contents are stored."""
         if not self._numbers:
-            rows = db.sql(f"SELECT digest, id FROM {self._table}").fetchall()  # noqa: S608
+            rows = db.sql(f"SELECT digest, id FROM {self._table} ORDER BY id").fetchall()  # noqa: S608
             self._numbers = dict(rows)
         return [self._number(db, content) if content else None for content in contents]
 
@@ -40,7 +40,7 @@ class Once:
     def _number(self, db: DuckDBPyConnection, content: bytes | memoryview) -> int:
         digest = hashlib.sha256(content).digest()
         if digest not in self._numbers:
-            number = len(self._numbers) + 1
+            number = next(reversed(self._numbers.values()), 0) + 1  # those that were copied may have gaps
             db.execute(f"INSERT INTO {self._table} VALUES (?, ?, ?)", [number, digest, bytes(content)])  # noqa: S608
             self._numbers[digest] = number
         return self._numbers[digest]

@@ -48,7 +48,7 @@ def batches(pages: Iterable[Page]) -> Iterator[AlertBatch]:
             for row in rows:
                 raw.data.append(row.packet)
                 raw.origins.append(Origin(row.source, row.partition, row.position))
-            decoded = decode(raw, _Stored(_schema(schema)), received=received.replace(tzinfo=UTC))
+            decoded = decode(raw, stored_schema(schema), received=received.replace(tzinfo=UTC))
             for letter in decoded.dead:
                 raise ArchiveError(f"a stored packet cannot be read any more: {letter.message}")
             yield from decoded.batches
@@ -67,5 +67,6 @@ class _Stored(SchemaSource):
 
 
 @lru_cache(maxsize=64)
-def _schema(text: bytes) -> PacketSchema:
-    return read_schema(text)
+def stored_schema(text: bytes) -> SchemaSource:
+    """Give the source of schemas that has just the one that the archive keeps for a packet."""
+    return _Stored(read_schema(text))

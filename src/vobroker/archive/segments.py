@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import zstandard
 
@@ -46,7 +48,11 @@ class Segments:
         return self.folder / f"{number:06d}.seg"
 
     def append(self, packets: Sequence[memoryview]) -> tuple[list[int], list[int], list[int]]:
-        """Compress packets, write them behind the last one and sync them to the disk.
+        """Compress packets and :meth:`keep` them."""
+        return self.keep(self.pool.each(compressed, packets))
+
+    def keep(self, frames: Sequence[bytes | memoryview]) -> tuple[list[int], list[int], list[int]]:
+        """Write frames behind the last one and sync them to the disk.
 
         Returns
         -------
@@ -58,7 +64,6 @@ class Segments:
         ArchiveError
             If the disk does not take them.
         """
-        frames = self.pool.each(compressed, packets)
         lengths = [len(frame) for frame in frames]
         if self.end >= SEGMENT_SIZE:
             self.number, self.end = self.number + 1, 0
@@ -92,6 +97,54 @@ class Segments:
                 os.truncate(path, end)
         except OSError:
             return  # a longer file does no harm: the next append cuts it
+
+    def frames(
+        self, numbers: Sequence[int], starts: Sequence[int], lengths: Sequence[int], *, damaged: bool = False
+    ) -> list[bytes | None]:
+        """Give frames as they are in the segments.
+
+        Parameters
+        ----------
+        numbers, starts, lengths
+            The segment, first byte and size of each.
+        damaged
+            Give None for what cannot be read, instead of raising.
+
+        Raises
+        ------
+        ArchiveError
+            If a segment is missing or too short.
+        """
+        found: list[bytes | None] = []
+        with ExitStack() as stack:
+            files: dict[int, BinaryIO | None] = {}
+            for number, start, length in zip(numbers, starts, lengths, strict=True):
+                if number not in files:
+                    files[number] = self._opened(number, stack, damaged)
+                file = files[number]
+                frame = b"" if file is None else self._bytes(number, file, start, length, damaged)
+                if len(frame) < length and not damaged:
+                    raise ArchiveError(f"{self.path(number)} ends before byte {start + length}")
+                found.append(frame if len(frame) == length else None)
+        return found
+
+    def _bytes(self, number: int, file: BinaryIO, start: int, length: int, damaged: bool) -> bytes:
+        try:
+            return os.pread(file.fileno(), length, start)
+        except OSError as error:
+            if damaged:
+                return b""
+            path = self.path(number)
+            raise ArchiveError(f"cannot read packets from {path}: {error.strerror or error}") from error
+
+    def _opened(self, number: int, stack: ExitStack, damaged: bool) -> BinaryIO | None:
+        path = self.path(number)
+        try:
+            return stack.enter_context(path.open("rb"))
+        except OSError as error:
+            if damaged:
+                return None
+            raise ArchiveError(f"cannot read packets from {path}: {error.strerror or error}") from error
 
     def read(self, number: int, start: int, length: int) -> bytes:
         """Give one packet back.

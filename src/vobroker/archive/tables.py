@@ -31,17 +31,29 @@ ACCOUNTS = {LEDGER: 5, FILTER_LEDGER: 3}
 An account is a book of entries, one a batch, that are only ever added; the public table is their sum.
 """
 
+_UNFINISHED = "unfinished"
+
 _WIDER = ("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "VARCHAR")
 """Each type holds the values of those before it, except that BIGINT and REAL meet in DOUBLE."""
 
 
-def create(db: DuckDBPyConnection) -> None:
-    """Make the tables of a new archive; a database with tables is left as it is."""
-    if db.sql("SELECT 1 FROM duckdb_tables() LIMIT 1").fetchall():
+def create(db: DuckDBPyConnection, *, origin: str = "") -> None:
+    """Make the tables of a new archive; a database with tables is left as it is.
+
+    Parameters
+    ----------
+    db
+        Connection to the database.
+    origin
+        Where its content will come from. The archive is then marked as unfinished, and has no indexes yet.
+    """
+    if names(db):
         return
     db.begin()
     db.execute("CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)")
     db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
+    if origin:
+        db.execute("INSERT INTO meta VALUES (?, ?)", [_UNFINISHED, origin])
     db.execute(
         "CREATE TABLE native_column (survey VARCHAR, name VARCHAR, type VARCHAR, unit VARCHAR,"
         " ucd VARCHAR, description VARCHAR)"
@@ -50,29 +62,62 @@ def create(db: DuckDBPyConnection) -> None:
         db.execute(f"CREATE TABLE packet_{name} (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, content BLOB)")
     for table in (ALERT, MEASUREMENT, OBJECT, PAYLOAD, DEAD_LETTER, SOURCE_POSITION):
         db.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
-    db.execute("CREATE INDEX alert_object ON alert (object_id)")
     db.execute(f"CREATE TABLE {EVENT.name} ({_columns(EVENT)}, UNIQUE (ivorn))")
     for table, keys in ACCOUNTS.items():
         db.execute(f"CREATE TABLE {table.name}_entry ({_columns(table)})")
         sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in table.names[keys:])
-        names = ", ".join(f'"{name}"' for name in table.names[:keys])
+        counted = ", ".join(f'"{name}"' for name in table.names[:keys])
         db.execute(
-            f"CREATE VIEW {table.name} AS SELECT {names}, {sums} FROM {table.name}_entry"  # noqa: S608
+            f"CREATE VIEW {table.name} AS SELECT {counted}, {sums} FROM {table.name}_entry"  # noqa: S608
             " GROUP BY ALL ORDER BY ALL"
         )
+    if not origin:
+        index(db)
     db.commit()
 
 
+def index(db: DuckDBPyConnection) -> None:
+    """Make the indexes."""
+    db.execute("CREATE INDEX alert_object ON alert (object_id)")
+
+
+def unfinished(db: DuckDBPyConnection) -> str:
+    """Give whence the content of an archive comes that is not finished; empty for all others."""
+    if "meta" not in names(db):
+        return ""
+    found = db.execute("SELECT value FROM meta WHERE key = ?", [_UNFINISHED]).fetchall()
+    return str(found[0][0]) if found else ""
+
+
+def finish(db: DuckDBPyConnection) -> None:
+    """Take the mark off an archive that is finished now."""
+    db.execute("DELETE FROM meta WHERE key = ?", [_UNFINISHED])
+
+
+def drop(db: DuckDBPyConnection) -> None:
+    """Take all tables away."""
+    db.begin()
+    for table in ACCOUNTS:
+        db.execute(f"DROP VIEW {table.name}")
+    for name in names(db):
+        db.execute(f"DROP TABLE {quote(name)}")
+    db.commit()
+
+
+def names(db: DuckDBPyConnection) -> set[str]:
+    """Give the names of all tables."""
+    return {name for (name,) in db.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+
+
 def check_format(db: DuckDBPyConnection, place: str) -> None:
-    """Refuse a database that is no archive, or one of a newer version.
+    """Refuse a database that is no archive, one that is not finished, or one of a newer version.
 
     Raises
     ------
     ArchiveError
         With the reason.
     """
-    names = {name for (name,) in db.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if "meta" not in names:
+    if "meta" not in names(db):
         raise ArchiveError(f"{place} is a DuckDB file but not a vobroker archive")
     rows = db.sql("SELECT value FROM meta WHERE key = 'format'").fetchall()
     version = int(rows[0][0]) if rows else 0
@@ -80,6 +125,8 @@ def check_format(db: DuckDBPyConnection, place: str) -> None:
         raise ArchiveError(
             f"{place} has archive format {version}, this vobroker knows format {FORMAT}; use a newer vobroker"
         )
+    if origin := unfinished(db):
+        raise ArchiveError(f"{place} holds an unfinished copy of {origin}; copy it again")
 
 
 def native_tables(db: DuckDBPyConnection) -> dict[str, Table]:
@@ -87,8 +134,8 @@ def native_tables(db: DuckDBPyConnection) -> dict[str, Table]:
     rows = db.sql(
         "SELECT survey, name, type, unit, ucd, description FROM native_column ORDER BY rowid"
     ).fetchall()
-    names = ("survey", "name", "type", "unit", "ucd", "description")
-    return as_tables([dict(zip(names, row, strict=True)) for row in rows])
+    noted = ("survey", "name", "type", "unit", "ucd", "description")
+    return as_tables([dict(zip(noted, row, strict=True)) for row in rows])
 
 
 def as_tables(rows: Iterable[dict[str, str]]) -> dict[str, Table]:
@@ -168,5 +215,6 @@ def _definition(column: Column) -> str:
 
 
 def _note(db: DuckDBPyConnection, survey: str, columns: tuple[Column, ...]) -> None:
+    values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(columns))
     rows = [(survey, c.name, c.type, c.unit, c.ucd, c.description) for c in columns]
-    db.executemany("INSERT INTO native_column VALUES (?, ?, ?, ?, ?, ?)", rows)
+    db.execute(f"INSERT INTO native_column VALUES {values}", [value for row in rows for value in row])  # noqa: S608

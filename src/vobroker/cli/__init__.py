@@ -11,6 +11,7 @@ GROUPS = (
     "run",
     "ledger",
     "deadletter",
+    "archive",
     "query",
     "filter",
     "lightcurve",

@@ -11,11 +11,13 @@ import pyarrow as pa
 import zstandard
 
 from vobroker.archive import replay
-from vobroker.archive.archive import Archive, Row
+from vobroker.archive.archive import About, Archive, Row
+from vobroker.archive.bulk import BulkReader
 from vobroker.archive.errors import ArchiveError, Collision, QueryStopped
 from vobroker.archive.places import Server
 from vobroker.archive.pool import Pool, inflated
 from vobroker.archive.postgresql import tables
+from vobroker.archive.postgresql.bulk import ServerBulkReader
 from vobroker.archive.postgresql.connection import Connection, ServerError
 from vobroker.archive.postgresql.reading import ServerReading
 from vobroker.archive.postgresql.transaction import Known, Lending, ServerTransaction
@@ -52,9 +54,7 @@ def open_server(server: Server, *, create: bool, read_only: bool, authority: str
         if not tables.has_tables(db):
             if read_only or not create:
                 raise ArchiveError(f"there is no archive in {server}")
-            encoding = db.ask("SELECT current_setting('server_encoding')")[0][0].as_py()
-            if encoding != "UTF8":
-                raise ArchiveError(f"{server} has the encoding {encoding}; an archive needs UTF8")
+            tables.check_encoding(db, str(server))
             tables.create(db)
         tables.check_format(db, str(server))
         platform = tables.platform(db)
@@ -195,6 +195,28 @@ class ServerArchive(Archive):
     ) -> Reading:
         """Start a query whose rows are taken as they come."""
         return ServerReading(self._reader, self._give_back, sql, parameters, lent or {})
+
+    @contextmanager
+    def bulk(self) -> Iterator[BulkReader]:
+        """Read all that the archive has at one moment."""
+        db = self._reader()
+        try:
+            db.do("BEGIN")
+            yield ServerBulkReader(db)
+        except ServerError as error:
+            raise ArchiveError(f"cannot read {self.place}: {error}") from None
+        finally:
+            db.close()
+
+    def about(self) -> About:
+        """Say what keeps the archive, and how large it is."""
+        try:
+            (told,) = self._with_reader(tables.about).to_pylist()
+        except ServerError as error:
+            raise ArchiveError(f"cannot read {self.place}: {error}") from None
+        extension = self.platform.partition("-")[2]
+        engine = f"PostgreSQL {told['version']}" + (f" with {extension}" if extension else "")
+        return About(engine, int(told["format"]), told["tables"], told["packets"])
 
     def native_tables(self) -> dict[str, Table]:
         """Give the native table of each survey that has one."""

@@ -125,10 +125,17 @@ def storable(rows: pa.Table | pa.RecordBatch) -> pa.Table:
             column = column.cast(pa.string())
         if pa.types.is_timestamp(column.type) and column.type.unit != "us":
             column = column.cast(pa.timestamp("us"))
-        if _is_text(column.type) and pc.any(pc.match_substring(column, "\0")).as_py():
-            column = pc.replace_substring(column, "\0", "\ufffd")
         if column is not table.column(number):
             table = table.set_column(number, field.name, column)
+    return without_nul(table)
+
+
+def without_nul(table: pa.Table) -> pa.Table:
+    """Give texts with U+FFFD for the character NUL, which the server does not know."""
+    for number, field in enumerate(table.schema):
+        column = table.column(number)
+        if _is_text(column.type) and pc.any(pc.match_substring(column, "\0")).as_py():
+            table = table.set_column(number, field.name, pc.replace_substring(column, "\0", "\ufffd"))
     return table
 
 

@@ -3,6 +3,8 @@
 # ruff: noqa: S608 -- what is put into the text are names out of the column table
 from __future__ import annotations
 
+import pyarrow as pa
+
 from vobroker.alerts.columns import (
     ALERT,
     DEAD_LETTER,
@@ -40,6 +42,13 @@ _INDEXES = (
     "dead_letter (source, partition, position)",
 )
 
+_SKY = {
+    "q3c": ("postgresql-q3c", "q3c", "(q3c_ang2ipix(ra, dec))"),
+    "pg_sphere": ("postgresql-pgsphere", "pgsphere", "USING gist (spoint(radians(ra), radians(dec)))"),
+}
+"""Extensions for the sky, the better one first: the translator that asks their index, what the index is
+called behind the table's name, and what it is on. Without one there is the index of HEALPix cells."""
+
 LOCK = 0x766F62726F6B6572
 """Key of the advisory lock of whoever numbers something, or changes a table."""
 
@@ -58,6 +67,12 @@ def create(db: Connection) -> None:
 
 
 def _create(db: Connection) -> None:
+    make(db)
+    index(db)
+
+
+def make(db: Connection) -> None:
+    """Make the tables of an archive, without keys and indexes."""
     db.do("CREATE TABLE meta (key text PRIMARY KEY, value text NOT NULL)")
     db.do("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
     db.do(
@@ -69,18 +84,12 @@ def _create(db: Connection) -> None:
             f"CREATE TABLE packet_{name} (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
             " digest bytea UNIQUE, content bytea)"
         )
-    for table, key in KEYS.items():
+    for table in KEYS:
         more = ", data bytea" if table is PAYLOAD else ""
-        db.do(f"CREATE TABLE {table.name} ({columns(table)}{more}, PRIMARY KEY ({', '.join(key)}))")
+        db.do(f"CREATE TABLE {table.name} ({columns(table)}{more})")
     db.do("ALTER TABLE payload ALTER COLUMN data SET STORAGE EXTERNAL")  # it is compressed
-    db.do("ALTER TABLE event ADD UNIQUE (ivorn)")
     # Alerts in the order of their commits, by which pages and replays go.
-    db.do('CREATE TABLE arrival (number bigint PRIMARY KEY, survey text COLLATE "C", alert_id bigint)')
-    for index in _INDEXES:
-        db.do(f"CREATE INDEX ON {index}")
-    if _has_q3c(db):
-        for name in (ALERT.name, OBJECT.name):
-            db.do(f"CREATE INDEX {name}_q3c ON {name} (q3c_ang2ipix(ra, dec))")
+    db.do('CREATE TABLE arrival (number bigint, survey text COLLATE "C", alert_id bigint)')
     for table, keys in ACCOUNTS.items():
         db.do(f"CREATE TABLE {table.name}_entry ({columns(table)})")
         sums = ", ".join(f"CAST(sum({name}) AS bigint) AS {name}" for name in table.names[keys:])
@@ -89,6 +98,21 @@ def _create(db: Connection) -> None:
             f"CREATE VIEW {table.name} AS SELECT {names}, {sums} FROM {table.name}_entry"
             f" GROUP BY {names} ORDER BY {names}"
         )
+
+
+def index(db: Connection) -> None:
+    """Make the keys and indexes of an archive's tables."""
+    for table, key in KEYS.items():
+        db.do(f"ALTER TABLE {table.name} ADD PRIMARY KEY ({', '.join(key)})")
+    db.do("ALTER TABLE event ADD UNIQUE (ivorn)")
+    db.do("ALTER TABLE arrival ADD PRIMARY KEY (number)")
+    for indexed in _INDEXES:
+        db.do(f"CREATE INDEX ON {indexed}")
+    for extension, (_, name, places) in _SKY.items():
+        if _has(db, extension):
+            for on in (ALERT.name, OBJECT.name):
+                db.do(f"CREATE INDEX {on}_{name} ON {on} {places}")
+            return
 
 
 def take_lock(db: Connection) -> None:
@@ -111,6 +135,19 @@ def has_tables(db: Connection) -> bool:
     return bool(found["x"][0].as_py())
 
 
+def check_encoding(db: Connection, place: str) -> None:
+    """Refuse a database in which not every text can be.
+
+    Raises
+    ------
+    ArchiveError
+        With the reason.
+    """
+    encoding = db.ask("SELECT current_setting('server_encoding') AS x")["x"][0].as_py()
+    if encoding != "UTF8":
+        raise ArchiveError(f"{place} has the encoding {encoding}; an archive needs UTF8")
+
+
 def check_format(db: Connection, place: str) -> None:
     """Refuse an archive of a newer version.
 
@@ -128,9 +165,28 @@ def check_format(db: Connection, place: str) -> None:
 
 
 def platform(db: Connection) -> str:
-    """Give the translator's name of the engine: with q3c where its index is there."""
-    found = db.ask("SELECT to_regclass('alert_q3c') IS NOT NULL AS x")["x"][0].as_py()
-    return "postgresql-q3c" if found and _has_q3c(db) else "postgresql"
+    """Give the translator's name of the engine: that of the extension whose index of the sky is there."""
+    for extension, (name, suffix, _) in _SKY.items():
+        found = db.ask("SELECT to_regclass(?) IS NOT NULL AS x", [f"{ALERT.name}_{suffix}"])
+        if found["x"][0].as_py() and _has(db, extension):
+            return name
+    return "postgresql"
+
+
+def about(db: Connection) -> pa.Table:
+    """Give ``version`` of the server, ``format`` of the archive, and bytes of ``tables`` and ``packets``."""
+    names = ["meta", "native_column", "packet_head", "packet_schema", "arrival"]
+    names += [table.name for table in KEYS if table is not PAYLOAD]
+    names += [*(f"{table.name}_entry" for table in ACCOUNTS), *native_tables(db)]
+    return db.ask(
+        "SELECT split_part(current_setting('server_version'), ' ', 1) AS version,"
+        " (SELECT value FROM meta WHERE key = 'format') AS format,"
+        " CAST(sum(pg_total_relation_size(oid)) FILTER (WHERE relname = ANY(?)) AS bigint) AS tables,"
+        " CAST(sum(pg_total_relation_size(oid)) FILTER (WHERE relname = 'payload') AS bigint) AS packets"
+        " FROM pg_class"
+        " WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'meta'::regclass)",
+        [names],
+    )
 
 
 def native_tables(db: Connection) -> dict[str, Table]:
@@ -139,10 +195,11 @@ def native_tables(db: Connection) -> dict[str, Table]:
     return as_tables(rows.to_pylist())
 
 
-def grow_native(db: Connection, table: Table) -> Table:
+def grow_native(db: Connection, table: Table, *, key: bool = True) -> Table:
     """Make a survey's native table, or give it the columns and the width that a schema needs.
 
-    As :func:`vobroker.archive.tables.grow_native`; several processes may do so at once.
+    As :func:`vobroker.archive.tables.grow_native`; several processes may do so at once. Without a key the
+    table is filled faster; :func:`add_native_key` makes it afterwards.
     """
     survey = table.name
     known = native_tables(db).get(survey)
@@ -161,7 +218,9 @@ def grow_native(db: Connection, table: Table) -> Table:
         )
         if taken.num_rows:
             raise ArchiveError(f"a survey cannot be called '{survey}': the archive has a table of that name")
-        db.do(f"CREATE TABLE {quote(survey)} ({columns(table)}{_native_key(table)})")
+        db.do(f"CREATE TABLE {quote(survey)} ({columns(table)})")
+        if key:
+            add_native_key(db, table)
         _note(db, survey, table.columns)
         return native_tables(db)[survey]
     for column in table:
@@ -176,6 +235,12 @@ def grow_native(db: Connection, table: Table) -> Table:
             )
             db.do("UPDATE native_column SET type = ? WHERE survey = ? AND name = ?", [wide, survey, name])
     return native_tables(db)[survey]
+
+
+def add_native_key(db: Connection, table: Table) -> None:
+    """Make the key of a native table."""
+    if "alert_id" in table:
+        db.do(f"ALTER TABLE {quote(table.name)} ADD PRIMARY KEY (alert_id)")
 
 
 def columns(table: Table) -> str:
@@ -199,10 +264,6 @@ def _cast(sql: str, kind: str, wide: str) -> str:
     return f"{sql}{by}::{stored(wide, 'postgresql')}"
 
 
-def _native_key(table: Table) -> str:
-    return ", PRIMARY KEY (alert_id)" if "alert_id" in table else ""
-
-
 def _note(db: Connection, survey: str, noted: tuple[Column, ...]) -> None:
     for c in noted:
         db.do(
@@ -212,5 +273,5 @@ def _note(db: Connection, survey: str, noted: tuple[Column, ...]) -> None:
         )
 
 
-def _has_q3c(db: Connection) -> bool:
-    return bool(db.ask("SELECT 1 AS x FROM pg_extension WHERE extname = 'q3c'").num_rows)
+def _has(db: Connection, extension: str) -> bool:
+    return bool(db.ask("SELECT 1 AS x FROM pg_extension WHERE extname = ?", [extension]).num_rows)
