@@ -138,6 +138,8 @@ def _run(app: Starlette, listener: socket.socket) -> None:
         headers=[("Server", "vobroker")],
         timeout_graceful_shutdown=3,
     )
+    # What is accepted inherits it. With the wait for more to send, each answer took 40 ms longer.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     Server(config).run(sockets=[listener])
 
 
