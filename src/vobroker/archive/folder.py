@@ -34,6 +34,8 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+_READ_ONCE = "512MB"
+
 _STORED = ("schema", "source", "partition", "position", "received")
 
 _PAGE = """
@@ -199,8 +201,15 @@ class FolderArchive(Archive):
 
         db = self._connection()
         try:
-            db.begin()
-            yield FolderReader(db, self._segments)
+            # What is read once is not worth the memory that DuckDB would keep it in.
+            ((usual,),) = db.sql("SELECT current_setting('memory_limit')").fetchall()
+            db.execute(f"SET memory_limit = '{_READ_ONCE}'")
+            try:
+                db.begin()
+                yield FolderReader(db, self._segments)
+                db.rollback()
+            finally:
+                db.execute(f"SET memory_limit = '{usual}'")
         finally:
             db.close()
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from vobroker.alerts.columns import ALERT, PAYLOAD
 from vobroker.archive import tables
 from vobroker.archive.bulk import LEDGER_SUMS, BulkReader, BulkWriter
-from vobroker.archive.contents import COMMON, FRAME, ORDERS, PACKETS
+from vobroker.archive.contents import COMMON, FRAME, PACKETS
 from vobroker.archive.errors import ArchiveError
 from vobroker.archive.folder import CONFIG, sentence, why_not_opened
 from vobroker.archive.reading import BATCH_ROWS
@@ -60,13 +60,9 @@ class FolderReader(BulkReader):
         return dict(row)
 
     def rows(self, table: Table) -> Iterator[pa.RecordBatch]:
-        """Give the rows of a table; those without another order as they were inserted."""
-        order = quote(ORDERS[table]) if table in ORDERS else "rowid"
-        # DuckDB keeps the order of rowid by itself, and would sort for saying so.
-        tail = "" if order == "rowid" else f" ORDER BY {order}"
-        yield from self._stream(
-            f"SELECT {', '.join(map(quote, table.names))} FROM {quote(table.name)}{tail}", schema(table)
-        )
+        """Give the rows of a table as they were inserted, which DuckDB does unless told otherwise."""
+        sql = f"SELECT {', '.join(map(quote, table.names))} FROM {quote(table.name)}"
+        yield from self._stream(sql, schema(table))
 
     def packets(self, *, damaged: bool = False) -> Iterator[pa.RecordBatch]:
         """Give the packets, out of their segments."""
