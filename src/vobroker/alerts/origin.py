@@ -57,6 +57,7 @@ REASONS: dict[str, str] = {
     "missing-field": "a field that the survey mapping needs is absent or null",
     "bad-value": "a value is outside what it can be (position, time)",
     "too-large": "a limit on size was passed",
+    "not-voevent": "the bytes are no VOEvent",
     "conflict": "an alert with the same id and other bytes is already archived",
     "unreadable": "the source could not be read",
 }

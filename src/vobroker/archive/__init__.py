@@ -6,6 +6,7 @@ from vobroker.archive.places import Place, Server, open_archive, place
 from vobroker.archive.reading import Reading
 from vobroker.archive.transaction import FilterMatch, Transaction
 from vobroker.archive.turns import Access, Held, Shared, Turns, access
+from vobroker.archive.voevents import ReceivedPacket
 
 __all__ = [
     "AUTHORITY",
@@ -18,6 +19,7 @@ __all__ = [
     "Place",
     "QueryStopped",
     "Reading",
+    "ReceivedPacket",
     "Server",
     "Shared",
     "Transaction",

@@ -18,8 +18,14 @@ _MISCOUNTED = """
         SELECT survey, CAST(sum(archived) AS BIGINT) AS archived FROM ledger
         GROUP BY survey HAVING sum(archived) > 0
     ) AS ledger
-    LEFT JOIN (SELECT survey, count(*) AS alerts FROM alert GROUP BY survey) AS kept USING (survey)
-    LEFT JOIN (SELECT survey, count(*) AS packets FROM payload GROUP BY survey) AS packed USING (survey)
+    LEFT JOIN (
+        SELECT survey, count(*) AS alerts FROM alert GROUP BY survey
+        UNION ALL SELECT 'voevent', count(*) FROM voevent
+    ) AS kept USING (survey)
+    LEFT JOIN (
+        SELECT survey, count(*) AS packets FROM payload GROUP BY survey
+        UNION ALL SELECT 'voevent', count(packet) FROM voevent
+    ) AS packed USING (survey)
     WHERE archived <> coalesce(alerts, 0) OR archived <> coalesce(packets, 0) ORDER BY 1
 """
 

@@ -17,7 +17,8 @@ from vobroker.alerts.columns import (
     PAYLOAD,
     SOURCE_POSITION,
 )
-from vobroker.archive.tables import ACCOUNTS
+from vobroker.archive.tables import ACCOUNTS, RECEIVED
+from vobroker.voevent.columns import VOEVENT
 from vobroker.votypes.columns import Column, Table
 
 _SHARED = (Column("id", "INTEGER"), Column("digest", "BLOB"), Column("content", "BLOB"))
@@ -46,6 +47,7 @@ COMMON = (
     OBJECT,
     ALERT,
     MEASUREMENT,
+    *RECEIVED,
 )
 """Tables that every archive has, but for the packets."""
 
@@ -54,6 +56,7 @@ ORDERS = {
     HEADS: "id",
     SCHEMAS: "id",
     EVENT: "sequence",
+    VOEVENT: "number",
 }
 """Tables that are read in the order of a column; alerts and packets come in order of arrival."""
 

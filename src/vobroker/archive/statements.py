@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from vobroker.alerts.columns import DEAD_LETTER, MEASUREMENT
 from vobroker.archive.tables import quote
+from vobroker.voevent.columns import VOEVENT
 from vobroker.votypes.columns import Table
 
 
@@ -74,6 +75,33 @@ UNCOUNT_DEAD_LETTERS = f"""
 """
 
 RELEASE_DEAD_LETTERS = "DELETE FROM dead_letter WHERE id = ANY(?)"
+
+FATES_OF_RECEIVED = """
+    SELECT CASE WHEN NOT again AND stored IS NULL THEN 'archived'
+                WHEN digest = coalesce(stored, first_digest) THEN 'duplicate'
+                ELSE 'dead' END AS fate
+    FROM (
+        SELECT arrived."row", arrived.digest, voevent.digest AS stored,
+               row_number() OVER same > 1 AS again, first_value(arrived.digest) OVER same AS first_digest
+        FROM arrived LEFT JOIN voevent USING (ivorn)
+        WINDOW same AS (PARTITION BY arrived.ivorn ORDER BY arrived."row")
+    ) AS looked ORDER BY "row"
+"""
+
+COUNT_RECEIVED = f"""
+    INSERT INTO ledger_entry
+    SELECT {_LEDGER_SOURCE}, partition, 'voevent', CAST(NULL AS INTEGER), CAST(NULL AS BIGINT), count(*),
+           count(*) FILTER (WHERE fate = 'archived'), count(*) FILTER (WHERE fate = 'duplicate'), 0
+    FROM arrived WHERE fate <> 'dead' GROUP BY 1, 2
+"""
+
+ADD_RECEIVED = f"""
+    INSERT INTO voevent
+    SELECT (SELECT coalesce(max(number), 0) FROM voevent) + row_number() OVER (ORDER BY "row"), {
+    ", ".join(quote(name) for name in VOEVENT.names if name != "number")
+}
+    FROM arrived WHERE fate = 'archived'
+"""
 
 COUNT_MATCHES = """
     INSERT INTO filter_ledger_entry

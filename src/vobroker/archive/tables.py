@@ -19,6 +19,7 @@ from vobroker.alerts.columns import (
 )
 from vobroker.alerts.surveys import native_system
 from vobroker.archive.errors import ArchiveError
+from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.columns import Column, Table
 from vobroker.votypes.types import TYPES
 
@@ -31,6 +32,9 @@ ACCOUNTS = {LEDGER: 5, FILTER_LEDGER: 3}
 An account is a book of entries, one a batch, that are only ever added; the public table is their sum.
 """
 
+RECEIVED = (VOEVENT, VOEVENT_PARAM, VOEVENT_CITATION)
+"""Tables of received events, which archives did not have at first."""
+
 _UNFINISHED = "unfinished"
 
 _WIDER = ("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "VARCHAR")
@@ -38,7 +42,7 @@ _WIDER = ("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "VARCHAR
 
 
 def create(db: DuckDBPyConnection, *, origin: str = "") -> None:
-    """Make the tables of a new archive; a database with tables is left as it is.
+    """Make the tables of a new archive; an archive gets those that it lacks, any other database is left.
 
     Parameters
     ----------
@@ -47,7 +51,12 @@ def create(db: DuckDBPyConnection, *, origin: str = "") -> None:
     origin
         Where its content will come from. The archive is then marked as unfinished, and has no indexes yet.
     """
-    if names(db):
+    if known := names(db):
+        if "meta" in known and VOEVENT.name not in known:
+            db.begin()
+            _make_received(db)
+            _index_received(db)
+            db.commit()
         return
     db.begin()
     db.execute("CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)")
@@ -63,6 +72,7 @@ def create(db: DuckDBPyConnection, *, origin: str = "") -> None:
     for table in (ALERT, MEASUREMENT, OBJECT, PAYLOAD, DEAD_LETTER, SOURCE_POSITION):
         db.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
     db.execute(f"CREATE TABLE {EVENT.name} ({_columns(EVENT)}, UNIQUE (ivorn))")
+    _make_received(db)
     for table, keys in ACCOUNTS.items():
         db.execute(f"CREATE TABLE {table.name}_entry ({_columns(table)})")
         sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in table.names[keys:])
@@ -79,6 +89,16 @@ def create(db: DuckDBPyConnection, *, origin: str = "") -> None:
 def index(db: DuckDBPyConnection) -> None:
     """Make the indexes."""
     db.execute("CREATE INDEX alert_object ON alert (object_id)")
+    _index_received(db)
+
+
+def _make_received(db: DuckDBPyConnection) -> None:
+    for table in RECEIVED:
+        db.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
+
+
+def _index_received(db: DuckDBPyConnection) -> None:
+    db.execute(f"CREATE UNIQUE INDEX voevent_ivorn ON {VOEVENT.name} (ivorn)")
 
 
 def unfinished(db: DuckDBPyConnection) -> str:
@@ -124,6 +144,10 @@ def check_format(db: DuckDBPyConnection, place: str) -> None:
     if version > FORMAT:
         raise ArchiveError(
             f"{place} has archive format {version}, this vobroker knows format {FORMAT}; use a newer vobroker"
+        )
+    if VOEVENT.name not in names(db):
+        raise ArchiveError(
+            f"{place} is of an earlier vobroker; 'vobroker archive upgrade' adds what it lacks"
         )
     if origin := unfinished(db):
         raise ArchiveError(f"{place} holds an unfinished copy of {origin}; copy it again")

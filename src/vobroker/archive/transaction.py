@@ -18,6 +18,8 @@ from vobroker.alerts.origin import DeadLetter, Origin
 from vobroker.archive import statements
 from vobroker.archive.heads import split
 from vobroker.archive.pool import Pool
+from vobroker.archive.voevents import ReceivedPacket, tabulate
+from vobroker.voevent.columns import VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Table
 
@@ -169,6 +171,45 @@ class Transaction(ABC):
         """
         others = [letter for letter in letters if letter.reason != "conflict"]
         self._file(others, [None] * len(others), [None] * len(others))
+
+    def add_voevents(self, packets: Sequence[ReceivedPacket]) -> list[str]:
+        """Store received events that are new, as :mod:`vobroker.archive.voevents` tabulates them.
+
+        An event is known by its ivorn. The same bytes again are a duplicate and only counted; other bytes
+        are a conflict and become a dead letter, as does what is no VOEvent.
+
+        Returns
+        -------
+        list of str
+            What became of each packet: ``archived``, ``duplicate`` or ``dead``.
+        """
+        told = tabulate(packets)
+        fates = np.full(len(packets), "dead", "U9")
+        if len(told.events):
+            judged = self._ask(statements.FATES_OF_RECEIVED, arrived=told.events)["fate"]
+            arrived = told.events.append_column("fate", judged)
+            fates[arrived["row"].to_numpy()] = judged.to_pylist()
+            self._do(statements.COUNT_RECEIVED, arrived=arrived)
+            self._do(statements.ADD_RECEIVED, arrived=arrived)
+            new = arrived["row"].filter(pc.equal(judged, "archived"))
+            for table, rows in ((VOEVENT_PARAM, told.params), (VOEVENT_CITATION, told.citations)):
+                kept = rows.filter(pc.is_in(rows["row"], new.combine_chunks()))
+                self._append(table.name, kept.select(list(table.names)))
+        dead = {letter.origin for letter in told.dead}
+        conflicts = [
+            DeadLetter(
+                packet.origin,
+                "conflict",
+                f"{packet.origin}: an event with this ivorn and other bytes is already archived",
+                packet.content,
+                survey="voevent",
+            )
+            for packet, fate in zip(packets, fates, strict=True)
+            if fate == "dead" and packet.origin not in dead
+        ]
+        letters = [*told.dead, *conflicts]
+        self._file(letters, [None] * len(letters), [None] * len(letters))
+        return [str(fate) for fate in fates]
 
     def release(self, letters: Sequence[int]) -> None:
         """Take dead letters that could be used after all out of the archive, and out of its account."""

@@ -75,7 +75,15 @@ def tabulate(packets: Sequence[ReceivedPacket]) -> Tabulated:
         try:
             event = read(packet.content)
         except VOEventError as error:
-            dead.append(DeadLetter(packet.origin, "not-voevent", f"{packet.origin}: {error}", packet.content))
+            dead.append(
+                DeadLetter(
+                    packet.origin,
+                    "not-voevent",
+                    f"{packet.origin}: {error}",
+                    packet.content,
+                    survey="voevent",
+                )
+            )
             continue
         told = {"row": row, "partition": packet.origin.partition, "position": packet.origin.position}
         events.append(told | _event(event, packet))

@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     archives.command("info", help="Say what keeps the archive, how large it is and what is in it.")(info)
     archives.command("check", help="Check that everything is there and can be read.")(check)
     archives.command("copy", help="Copy the archive to a folder or a database, and verify the copy.")(copy)
+    archives.command("upgrade", help="Add the tables that an archive of an earlier version lacks.")(upgrade)
     app.add_typer(archives, name="archive")
 
 
@@ -52,6 +53,17 @@ def info(
         span = f", {survey.first_night} to {survey.last_night}" if survey.nights else ""
         out.print(f"{survey.survey:<8} {survey.alerts:,} alerts in {nights}{span}", highlight=False)
     _grid(told.rows)
+
+
+def upgrade(archive: ArchiveOption = DEFAULT_ARCHIVE) -> None:
+    """Bring the archive up to date; its rows stay as they are."""
+    from vobroker.archive import ArchiveError, open_archive
+
+    try:
+        with open_archive(archive, create=False):
+            out.print(f"{shown(archive)} is up to date", highlight=False, markup=False, soft_wrap=True)
+    except ArchiveError as error:
+        fail(str(error))
 
 
 def check(

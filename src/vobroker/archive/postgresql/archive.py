@@ -55,6 +55,7 @@ def open_server(server: Server, *, create: bool, read_only: bool, authority: str
             if read_only or not create:
                 raise ArchiveError(f"there is no archive in {server}")
             tables.check_encoding(db, str(server))
+        if not read_only:
             tables.create(db)
         tables.check_format(db, str(server))
         platform = tables.platform(db)

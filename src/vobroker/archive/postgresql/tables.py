@@ -3,6 +3,8 @@
 # ruff: noqa: S608 -- what is put into the text are names out of the column table
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from vobroker.alerts.columns import (
@@ -16,7 +18,8 @@ from vobroker.alerts.columns import (
 )
 from vobroker.archive.errors import ArchiveError
 from vobroker.archive.postgresql.connection import Connection
-from vobroker.archive.tables import ACCOUNTS, FORMAT, as_tables, quote, wider
+from vobroker.archive.tables import ACCOUNTS, FORMAT, RECEIVED, as_tables, quote, wider
+from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.columns import Column, Table
 from vobroker.votypes.databases import stored
 
@@ -28,8 +31,11 @@ KEYS = {
     DEAD_LETTER: ("id",),
     EVENT: ("sequence",),
     SOURCE_POSITION: ("source", "partition"),
+    VOEVENT: ("ivorn",),
+    VOEVENT_PARAM: ("ivorn", "place"),
+    VOEVENT_CITATION: (),
 }
-"""Tables by their keys; what is asked for alone comes first."""
+"""Tables by their keys, where they have one; what is asked for alone comes first."""
 
 _INDEXES = (
     "alert (object_id)",
@@ -40,6 +46,13 @@ _INDEXES = (
     "event (object_id)",
     "event (alert_id)",
     "dead_letter (source, partition, position)",
+)
+
+_INDEXES_OF_RECEIVED = (
+    "voevent (number)",
+    "voevent (healpix)",
+    "voevent_citation (ivorn)",
+    "voevent_citation (cited)",
 )
 
 _SKY = {
@@ -60,6 +73,10 @@ def create(db: Connection) -> None:
         take_lock(db)
         if not has_tables(db):
             _create(db)
+        elif not has_received(db):
+            for table in RECEIVED:
+                _make(db, table)
+            _index(db, RECEIVED, _INDEXES_OF_RECEIVED)
         db.do("COMMIT")
     except BaseException:
         db.do("ROLLBACK")
@@ -85,8 +102,7 @@ def make(db: Connection) -> None:
             " digest bytea UNIQUE, content bytea)"
         )
     for table in KEYS:
-        more = ", data bytea" if table is PAYLOAD else ""
-        db.do(f"CREATE TABLE {table.name} ({columns(table)}{more})")
+        _make(db, table)
     db.do("ALTER TABLE payload ALTER COLUMN data SET STORAGE EXTERNAL")  # it is compressed
     # Alerts in the order of their commits, by which pages and replays go.
     db.do('CREATE TABLE arrival (number bigint, survey text COLLATE "C", alert_id bigint)')
@@ -102,17 +118,27 @@ def make(db: Connection) -> None:
 
 def index(db: Connection) -> None:
     """Make the keys and indexes of an archive's tables."""
-    for table, key in KEYS.items():
-        db.do(f"ALTER TABLE {table.name} ADD PRIMARY KEY ({', '.join(key)})")
+    _index(db, KEYS, (*_INDEXES, *_INDEXES_OF_RECEIVED))
     db.do("ALTER TABLE event ADD UNIQUE (ivorn)")
     db.do("ALTER TABLE arrival ADD PRIMARY KEY (number)")
-    for indexed in _INDEXES:
-        db.do(f"CREATE INDEX ON {indexed}")
     for extension, (_, name, places) in _SKY.items():
         if _has(db, extension):
             for on in (ALERT.name, OBJECT.name):
                 db.do(f"CREATE INDEX {on}_{name} ON {on} {places}")
             return
+
+
+def _make(db: Connection, table: Table) -> None:
+    more = ", data bytea" if table is PAYLOAD else ""
+    db.do(f"CREATE TABLE {table.name} ({columns(table)}{more})")
+
+
+def _index(db: Connection, made: Iterable[Table], indexes: Iterable[str]) -> None:
+    for table in made:
+        if key := KEYS[table]:
+            db.do(f"ALTER TABLE {table.name} ADD PRIMARY KEY ({', '.join(key)})")
+    for indexed in indexes:
+        db.do(f"CREATE INDEX ON {indexed}")
 
 
 def take_lock(db: Connection) -> None:
@@ -135,6 +161,15 @@ def has_tables(db: Connection) -> bool:
     return bool(found["x"][0].as_py())
 
 
+def has_received(db: Connection) -> bool:
+    """Whether there are tables of received events, which archives did not have at first."""
+    found = db.ask(
+        "SELECT count(*) > 0 AS x FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace"
+        " WHERE relname = 'voevent' AND nspname = ANY(current_schemas(false))"
+    )
+    return bool(found["x"][0].as_py())
+
+
 def check_encoding(db: Connection, place: str) -> None:
     """Refuse a database in which not every text can be.
 
@@ -149,7 +184,7 @@ def check_encoding(db: Connection, place: str) -> None:
 
 
 def check_format(db: Connection, place: str) -> None:
-    """Refuse an archive of a newer version.
+    """Refuse an archive of a newer version, or one that lacks tables.
 
     Raises
     ------
@@ -161,6 +196,10 @@ def check_format(db: Connection, place: str) -> None:
     if version > FORMAT:
         raise ArchiveError(
             f"{place} has archive format {version}, this vobroker knows format {FORMAT}; use a newer vobroker"
+        )
+    if not has_received(db):
+        raise ArchiveError(
+            f"{place} is of an earlier vobroker; 'vobroker archive upgrade' adds what it lacks"
         )
 
 

@@ -21,6 +21,7 @@ from vobroker.archive.postgresql import tables
 from vobroker.archive.postgresql.connection import Connection
 from vobroker.archive.postgresql.statements import NUMBER_ARRIVALS, POSTGRESQL
 from vobroker.archive.transaction import FilterMatch, Transaction
+from vobroker.archive.voevents import ReceivedPacket
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Table
 
@@ -91,6 +92,11 @@ class ServerTransaction(Transaction):
     def add_matches(self, runs: Sequence[FilterMatch], fresh: AlertBatch) -> None:
         """Note what filters let through as events, and their account; they are numbered at the end."""
         self._matches.append((runs, fresh))
+
+    def add_voevents(self, packets: Sequence[ReceivedPacket]) -> list[str]:
+        """Store received events that are new; they are numbered, so one transaction does so at a time."""
+        self._lock()
+        return super().add_voevents(packets)
 
     def finish(self) -> None:
         """Give numbers to what has one; the lock that this takes is held until the transaction has ended."""
