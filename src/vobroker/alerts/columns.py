@@ -7,6 +7,7 @@ docs page all come from here. A survey's native columns are added by its file in
 from __future__ import annotations
 
 from vobroker.timeseries.columns import MEASUREMENT
+from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.columns import Column, Position, Table
 
 __all__ = [
@@ -310,5 +311,8 @@ ARCHIVE = (
     FILTER_LEDGER,
     EVENT,
     SOURCE_POSITION,
+    VOEVENT,
+    VOEVENT_PARAM,
+    VOEVENT_CITATION,
 )
 """Tables of the archive; it has the survey's native tables besides."""

@@ -11,6 +11,7 @@ from vobroker.alerts.columns import ALERT, ARCHIVE, EVENT, FILTER_LEDGER, LEDGER
 from vobroker.archive import Archive
 from vobroker.tap import obscore, schema
 from vobroker.tap.schema import Key, Schema
+from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes import databases
 from vobroker.votypes.columns import Column, Table
 
@@ -34,13 +35,27 @@ PUBLIC_ALERT = Table(
 )
 """The alerts with an identifier in one piece."""
 
-_COMMON = (PUBLIC_ALERT, OBJECT, MEASUREMENT, EVENT, ACCOUNT, FILTER_LEDGER)
+PUBLIC_VOEVENT = Table(
+    VOEVENT.name,
+    tuple(column for column in VOEVENT if column.name not in ("source", "digest", "packet")),
+    VOEVENT.description,
+    VOEVENT.position,
+)
+"""Received events without the names of brokers and topics."""
+
+_COMMON = (
+    *(PUBLIC_ALERT, OBJECT, MEASUREMENT, EVENT, PUBLIC_VOEVENT, VOEVENT_PARAM, VOEVENT_CITATION),
+    *(ACCOUNT, FILTER_LEDGER),
+)
 
 INDEXED = {
     "alert": ("alert_id", "object_id", "ra", "dec", "healpix", "received"),
     "object": ("object_id", "ra", "dec", "healpix"),
     "measurement": ("object_id",),
     "event": ("sequence", "ivorn"),
+    "voevent": ("number", "ivorn", "ra", "dec", "healpix"),
+    "voevent_param": ("ivorn",),
+    "voevent_citation": ("ivorn", "cited"),
     obscore.OBSCORE.name: ("obs_id", "s_ra", "s_dec"),
 }
 PRINCIPAL = {
@@ -48,6 +63,9 @@ PRINCIPAL = {
     "object": ("survey", "object_id", "ra", "dec", "first_mjd", "last_mjd", "n_alerts"),
     "measurement": ("survey", "object_id", "mjd", "band", "flux", "flux_error", "mag", "mag_error"),
     "event": ("sequence", "ivorn", "stream", "survey", "alert_id", "object_id", "created"),
+    "voevent": ("ivorn", "role", "author", "received", "mjd", "ra", "dec", "type", "concept", "name"),
+    "voevent_param": ("ivorn", "group_name", "name", "value", "number", "unit"),
+    "voevent_citation": VOEVENT_CITATION.names,
     obscore.OBSCORE.name: obscore.OBSCORE.names,
 } | {table.name: table.names for table in schema.TAP_SCHEMA.tables}
 
@@ -93,7 +111,9 @@ class Catalogue:
     def private(self) -> Catalogue:
         """Give the catalogue of who has the archive: with its own tables, and the ledger as it is."""
         public, *others = self.schemas
-        shown = {table.name: table for table in (*ARCHIVE, *public.tables)} | {LEDGER.name: LEDGER}
+        shown = {table.name: table for table in (*ARCHIVE, *public.tables)} | {
+            table.name: table for table in (LEDGER, VOEVENT)
+        }
         return replace(self, schemas=(replace(public, tables=tuple(shown.values())), *others))
 
     def with_uploads(self, uploads: Mapping[str, tuple[Table, pa.Table]]) -> Catalogue:
@@ -131,6 +151,8 @@ def catalogue(archive: Archive, native: Mapping[str, Table]) -> Catalogue:
         Key("alert_object", "alert", "object", _OBJECT_KEY, "The object of an alert"),
         Key("measurement_object", "measurement", "object", _OBJECT_KEY, "The object of a measurement"),
         Key("event_alert", "event", "alert", _ALERT_KEY, "The alert of an event"),
+        Key("param_voevent", "voevent_param", "voevent", (("ivorn",) * 2,), "The event of a value"),
+        Key("citation_voevent", "voevent_citation", "voevent", (("ivorn",) * 2,), "The event that cites"),
         *schema.TAP_SCHEMA_KEYS,
         *(
             Key(f"{name}_alert", name, "alert", (("alert_id", "alert_id"),), "The common columns of an alert")
