@@ -87,8 +87,9 @@ def create(db: DuckDBPyConnection, *, origin: str = "") -> None:
 
 
 def index(db: DuckDBPyConnection) -> None:
-    """Make the indexes."""
-    db.execute("CREATE INDEX alert_object ON alert (object_id)")
+    """Make the indexes: one object is looked up among millions, everything else is scanned."""
+    for table in (ALERT, OBJECT, MEASUREMENT):
+        db.execute(f"CREATE INDEX {table.name}_object ON {table.name} (object_id)")
     _index_received(db)
 
 
