@@ -14,7 +14,7 @@ PARTS = {
     "adql": "from vobroker.adql import parse; parse('SELECT ra FROM alert WHERE ra > 10')",
     "sky": "import vobroker.sky.crossmatch; vobroker.sky.healpix29([10.0], [-5.0])",
     "voevent": "import vobroker.voevent",
-    "timeseries": "import vobroker.timeseries, vobroker.timeseries.plot",
+    "timeseries": "import vobroker.timeseries, vobroker.timeseries.plot, vobroker.timeseries.documents",
 }
 
 

@@ -88,9 +88,9 @@ def test_nothing_is_suggested_when_nothing_is_near(archive: Path) -> None:
 
 
 def test_an_unknown_suffix_is_named_with_the_known_ones(archive: Path, tmp_path: Path) -> None:
-    done = run(archive, NOVA, "-o", tmp_path / "nova.fits")
+    done = run(archive, NOVA, "-o", tmp_path / "nova.dat")
     assert done.exit_code == 2
-    assert "nova.fits is not one of .vot, .votable, .xml" in done.stderr
+    assert "nova.dat is not one of .vot, .votable, .xml" in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_named(archive: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from matplotlib.image import imread
 
 from vobroker import voevent
 from vobroker.archive import open_archive
-from vobroker.timeseries.dialects import votable
+from vobroker.timeseries import LightCurve, documents
 
 from .conftest import SCRIPT, Served, serving
 
@@ -140,14 +140,21 @@ def test_object_page_tells_all_its_alerts(site: Served) -> None:
 
 
 def test_light_curve_is_read_back_from_the_votable(site: Served) -> None:
-    curve = votable.read(site.get(f"{SUPERNOVA}/lightcurve.vot").content)
+    (series,) = documents.read(site.get(f"{SUPERNOVA}/lightcurve.vot").content).series
+    curve = LightCurve.of(series)
     assert (curve.object_id, curve.survey) == ("ZTF21abiuvdk", "ztf")
     assert len(curve.detections) == 34
 
 
 @pytest.mark.parametrize(
     ("suffix", "begins"),
-    [("svg", b"<?xml"), ("png", b"\x89PNG"), ("csv", b'"survey",'), ("parquet", b"PAR1")],
+    [
+        ("svg", b"<?xml"),
+        ("png", b"\x89PNG"),
+        ("csv", b'"survey",'),
+        ("parquet", b"PAR1"),
+        ("fits", b"SIMPLE  ="),
+    ],
 )
 def test_light_curve_comes_in_other_forms(site: Served, suffix: str, begins: bytes) -> None:
     assert site.get(f"{SUPERNOVA}/lightcurve.{suffix}").content.startswith(begins)

@@ -24,11 +24,14 @@ class Form(StrEnum):
     csv = "csv"
     json = "json"
     parquet = "parquet"
+    fits = "fits"
+    ecsv = "ecsv"
+    mivot = "mivot"
     svg = "svg"
     png = "png"
 
 
-_NOT_TEXT = (Form.parquet, Form.png)
+_NOT_TEXT = (Form.parquet, Form.fits, Form.png)
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from vobroker.timeseries import plot
-from vobroker.timeseries.dialects import csv, json, parquet, votable
+from vobroker.timeseries.dialects import DIALECTS
 from vobroker.timeseries.model import LightCurve
 
 
@@ -20,11 +20,14 @@ class Format:
     write: Callable[..., bytes]
 
 
+def _in(name: str) -> Format:
+    """Give the form of a dialect."""
+    dialect = DIALECTS[name]
+    return Format(dialect.MEDIA_TYPE, dialect.SUFFIXES, lambda curve: dialect.write([curve.series]))
+
+
 FORMATS: dict[str, Format] = {
-    "votable": Format("application/x-votable+xml", (".vot", ".votable", ".xml"), votable.write),
-    "csv": Format("text/csv; charset=utf-8; header=present", (".csv",), csv.write),
-    "json": Format("application/json", (".json",), json.write),
-    "parquet": Format("application/vnd.apache.parquet", (".parquet", ".parq"), parquet.write),
+    **{name: _in(name) for name in ("votable", "csv", "json", "parquet", "fits", "ecsv", "mivot")},
     "svg": Format("image/svg+xml", (".svg",), partial(plot.render, format="svg")),
     "png": Format("image/png", (".png",), partial(plot.render, format="png")),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,10 +10,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vobroker.timeseries.columns import KINDS, MEASUREMENT
+from vobroker.timeseries.passbands import AB_ZERO_POINT, PASSBANDS
+from vobroker.timeseries.series import MJD, Band, Quantity, Series, SpaceFrame, TimeFrame
 from vobroker.votypes.arrow import schema
 
 POINTS = schema(MEASUREMENT)
 """Arrow schema of the points."""
+
+FRAME = TimeFrame("TAI", MJD, "TOPOCENTER")
+"""What the times of the archive's measurements mean."""
+
+ROLES = {"time": "mjd"} | {
+    name: name
+    for name in (
+        "band",
+        "kind",
+        "flux",
+        "flux_error",
+        "mag",
+        "mag_error",
+        "limiting_mag",
+        "ra",
+        "dec",
+        "measurement_id",
+    )
+}
+"""Column of each role."""
 
 BANDS = ("u", "g", "r", "i", "z", "y")
 """Bands by wavelength."""
@@ -80,6 +103,40 @@ class LightCurve:
         """Points that only say how faint the object must have been."""
         return self.of_kind("limit")
 
+    @property
+    def series(self) -> Series:
+        """The light curve as every dialect takes it, with what the columns mean and the bands are."""
+        points = self.points.drop_columns(["survey", "object_id"])
+        return Series(
+            object_id=self.object_id,
+            survey=self.survey,
+            ra=None if math.isnan(self.ra) else self.ra,
+            dec=None if math.isnan(self.dec) else self.dec,
+            points=points,
+            roles=ROLES,
+            times={"mjd": FRAME},
+            space=SpaceFrame("ICRS"),
+            bands=tuple(_band(self.survey, band) for band in self.bands),
+            title=f"Measurements of {self.object_id} on difference images of {self.survey}",
+        )
+
+    @classmethod
+    def of(cls, series: Series) -> LightCurve:
+        """Take a series for a light curve of the archive.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or times are not MJD in TAI at the telescope; the sentence says which.
+        """
+        if series.time != FRAME:
+            raise ValueError(f"the times are {series.time}, not {FRAME}")
+        points = series.points
+        for name, value in (("survey", series.survey), ("object_id", series.object_id)):
+            points = points.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(points)))
+        ra, dec = (math.nan if value is None else value for value in (series.ra, series.dec))
+        return cls(series.survey, series.object_id, ra, dec, points)
+
     def of_kind(self, kind: str) -> pa.Table:
         """Give the points of one of the :data:`~vobroker.timeseries.columns.KINDS`."""
         if kind not in KINDS:
@@ -119,6 +176,18 @@ def merge(curves: Iterable[LightCurve]) -> LightCurve:
     first = keys.group_by(["kind", "measurement_id", "mjd", "band"]).aggregate([("row", "min")])["row_min"]
     last = parts[-1]
     return LightCurve(last.survey, last.object_id, last.ra, last.dec, points.take(first))
+
+
+def _band(survey: str, name: str) -> Band:
+    passband = PASSBANDS.get((survey, name))
+    return Band(
+        name,
+        filter=passband.identifier if passband else "",
+        wavelength=Quantity(passband.wavelength, "nm") if passband else None,
+        zero_point=Quantity(AB_ZERO_POINT, "Jy"),
+        zero_point_type="Pogson",
+        magnitude_system="AB",
+    )
 
 
 def _conform(points: pa.Table) -> pa.Table:

@@ -3,14 +3,108 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 
+import pyarrow as pa
 from pyarrow import csv
 
-from vobroker.timeseries.model import LightCurve
+from vobroker.timeseries import aspects, named, tables
+from vobroker.timeseries.errors import TimeSeriesError
+from vobroker.timeseries.findings import Findings
+from vobroker.timeseries.look import Look
+from vobroker.timeseries.plain import OBJECT_NAMES
+from vobroker.timeseries.series import Document, Series, Statement, banded, renamed
+
+NAME = "csv"
+TITLE = "CSV"
+MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
+SUFFIXES = (".csv",)
+_HELD = {
+    "time.column",
+    "band.name",
+    "column.values",
+    "column.errors",
+    "column.limits",
+    "column.kind",
+    "column.position",
+}
+_HELD |= {"column.identifier", "object.id", "object.survey", "columns"}
+LACKS = {one.key: "CSV holds nothing but names and values" for one in aspects.ASPECTS if one.key not in _HELD}
+
+_MAX_LINE = 2**16
 
 
-def write(light_curve: LightCurve) -> bytes:
-    """Write the points of a light curve as CSV, UTF-8."""
+def recognise(look: Look) -> bool:
+    """Tell whether the first line names columns that light curves have."""
+    first = look.data[:_MAX_LINE].partition(b"\n")[0]
+    if b"," not in first or b"\x00" in first:
+        return False
+    names = {name.strip().strip('"').lower() for name in first.decode("utf-8-sig", "replace").split(",")}
+    return bool(names & set(named.NAMES["time"]))
+
+
+def read(look: Look) -> Document:
+    """Read a table; what types its columns have is guessed.
+
+    Raises
+    ------
+    TimeSeriesError
+        If it cannot be read, or has no times.
+    """
+    if len(look.data) > look.max_bytes:
+        raise TimeSeriesError(f"the document has {len(look.data)} bytes; the limit is {look.max_bytes}")
+    convert = csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+    parse = csv.ParseOptions(newlines_in_values=True)
+    try:
+        rows = csv.read_csv(io.BytesIO(look.data), parse_options=parse, convert_options=convert)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise TimeSeriesError(f"the CSV cannot be read: {str(error).splitlines()[0][:200]}") from error
+    if len(rows) > tables.MAX_ROWS:
+        raise TimeSeriesError(f"the table has more than {tables.MAX_ROWS} rows")
+    kinds = [
+        pa.string()
+        if pa.types.is_temporal(one.type)
+        or pa.types.is_null(one.type)
+        or one.name.lower() in ("survey", *named.NAMES["band"], *named.NAMES["kind"], *OBJECT_NAMES)
+        else one.type
+        for one in rows.schema
+    ]
+    rows = rows.cast(pa.schema([one.with_type(kind) for one, kind in zip(rows.schema, kinds, strict=True)]))
+    return Document(tuple(map(_with_survey, named.series(rows, Findings(), "column"))), NAME)
+
+
+def _with_survey(series: Series) -> Series:
+    """Take the one value of a column of that name for the survey."""
+    if "survey" not in series.further:
+        return series
+    names = series.points["survey"].unique().to_pylist()
+    if len(names) > 1 or not pa.types.is_string(series.points.schema.field("survey").type):
+        return series
+    told = {**series.statements, "object.survey": (Statement(names[0] or "", "column survey"),)}
+    points = series.points.drop_columns(["survey"])
+    return replace(series, points=points, survey=(names or [""])[0] or "", statements=told)
+
+
+def write(series: Sequence[Series]) -> bytes:
+    """Write the measurements of series, each with its object and survey."""
     text = io.BytesIO()
-    csv.write_csv(light_curve.points, text)
+    whole = pa.concat_tables([_flat(one) for one in series], promote_options="default")
+    csv.write_csv(whole, text)
     return text.getvalue()
+
+
+def _flat(series: Series) -> pa.Table:
+    series = banded(series)
+    there = {name.lower(): name for name in reversed(series.points.column_names)}
+    wanted = {}
+    for role, name in series.roles.items():
+        likeliest = next((there[one] for one in named.NAMES[role] if one in there), "")
+        if likeliest != name:
+            wanted[role] = named.NAMES[role][0]
+    points = renamed(series, wanted).points if wanted else series.points
+    for name in ("object_id", "survey"):
+        if name not in points.column_names:
+            value = pa.repeat(pa.scalar(getattr(series, name), pa.string()), len(points))
+            points = points.add_column(0, name, value)
+    return points
