@@ -34,7 +34,8 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-_READ_ONCE = "512MB"
+READ_ONCE = "512MB"
+"""Memory for what is read once, which is not worth what DuckDB would keep it in otherwise."""
 
 _STORED = ("schema", "source", "partition", "position", "received")
 
@@ -201,9 +202,8 @@ class FolderArchive(Archive):
 
         db = self._connection()
         try:
-            # What is read once is not worth the memory that DuckDB would keep it in.
             ((usual,),) = db.sql("SELECT current_setting('memory_limit')").fetchall()
-            db.execute(f"SET memory_limit = '{_READ_ONCE}'")
+            db.execute(f"SET memory_limit = '{READ_ONCE}'")
             try:
                 db.begin()
                 yield FolderReader(db, self._segments)

@@ -19,7 +19,7 @@ from vobroker.archive import tables
 from vobroker.archive.bulk import LEDGER_SUMS, BulkReader, BulkWriter
 from vobroker.archive.contents import COMMON, FRAME, PACKETS
 from vobroker.archive.errors import ArchiveError
-from vobroker.archive.folder import CONFIG, sentence, why_not_opened
+from vobroker.archive.folder import CONFIG, READ_ONCE, sentence, why_not_opened
 from vobroker.archive.reading import BATCH_ROWS
 from vobroker.archive.segments import Segments
 from vobroker.archive.tables import quote
@@ -129,7 +129,8 @@ class FolderWriter(BulkWriter):
         self._db.unregister("appended rows")
 
     def index(self) -> None:
-        """Make the indexes."""
+        """Make the indexes, with as much memory as DuckDB wants."""
+        self._db.execute("RESET memory_limit")
         tables.index(self._db)
 
     def reader(self) -> BulkReader:
@@ -165,6 +166,7 @@ def new_folder(folder: Path, origin: str) -> Iterator[FolderWriter]:
         raise ArchiveError(why_not_opened(folder, str(error))) from error
     segments = Segments(packets, 1, 0)
     try:
+        db.execute(f"SET memory_limit = '{READ_ONCE}'")
         _empty(db, folder, origin)
         for path in packets.glob("*.seg"):
             path.unlink()
