@@ -78,7 +78,7 @@ def serving(archive: Archive, folder: Path, roles: Roles | None = None) -> Itera
     inside = f"127.0.0.1:{listener.getsockname()[1]}"
     service = Service(archive, known, Jobs(folder / "jobs"), Fence.of([inside]))
     config = uvicorn.Config(
-        create_app(archive, tap=service),
+        create_app(service),
         log_level="error",
         server_header=False,
         headers=[("Server", "vobroker")],

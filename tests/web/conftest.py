@@ -22,8 +22,10 @@ from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import Archive, open_archive
 from vobroker.filters import Filter, compile_filter, starter_filters
 from vobroker.pipeline.river import run
+from vobroker.roles import read_roles
 from vobroker.sources import files
 from vobroker.sources.simulator import as_raw_batches, simulate
+from vobroker.tap import Jobs, Service
 from vobroker.web import create_app
 
 from .chromium import FLAGS, find_chromium
@@ -54,7 +56,7 @@ class Served:
 def serving(archive: Archive, filters: Sequence[Filter] = ()) -> Iterator[Served]:
     """Serve an archive from a thread, on a port of the system's choice."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(archive, filters=filters)
+    app = create_app(Service(archive, read_roles(), Jobs(Path(archive.place) / "jobs")), filters=filters)
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from urllib.parse import quote
 
 import httpx
@@ -58,17 +59,18 @@ def test_the_result_is_a_page_and_json(site: Served) -> None:
     assert page.xpath(f"//a[@href='/objects/ztf/{quote(first['object_id'])}']")
 
 
-def test_files_hold_the_same_rows(site: Served) -> None:
+def test_the_files_of_a_result_are_those_of_tap(site: Served) -> None:
+    page = html.fromstring(site.get(f"/query?q={quote(BRIGHT)}").text)
+    links = {a.text: a.get("href") for a in page.xpath("//section[@aria-labelledby='result']//a[@download]")}
+    assert list(links) == ["CSV", "VOTable", "Parquet", "FITS", "JSON", "Arrow", "TSV"]
     rows = site.json(f"/query?q={quote(BRIGHT)}")["rows"]
-    files = {
-        form: site.get(f"/query/result.{form}?q={quote(BRIGHT)}") for form in ("csv", "votable", "parquet")
-    }
-    assert files["csv"].text.splitlines()[1].startswith(f"ztf,{rows[0]['object_id']},{rows[0]['alert_id']},")
-    votable = Table.read(io.BytesIO(files["votable"].content), format="votable")
+    files = {name: httpx.get(address, timeout=30).raise_for_status() for name, address in links.items()}
+    assert files["CSV"].text.splitlines()[1].startswith(f"ztf,{rows[0]['object_id']},{rows[0]['alert_id']},")
+    votable = Table.read(io.BytesIO(files["VOTable"].content), format="votable")
     assert [str(number) for number in votable["alert_id"]] == [row["alert_id"] for row in rows]
     assert str(votable["mag"].unit) == "mag"
-    assert pq.read_table(io.BytesIO(files["parquet"].content)).num_rows == 3
-    assert "attachment" in files["csv"].headers["content-disposition"]
+    assert pq.read_table(io.BytesIO(files["Parquet"].content)).num_rows == 3
+    assert [row["alert_id"] for row in files["JSON"].json()["rows"]] == [row["alert_id"] for row in rows]
 
 
 def test_a_query_that_cannot_run_is_400_with_the_caret(site: Served) -> None:
@@ -76,7 +78,7 @@ def test_a_query_that_cannot_run_is_400_with_the_caret(site: Served) -> None:
     assert answer.status_code == 400
     assert "There is no column nothing" in answer.text
     assert "^^^^^^^" in answer.text
-    assert site.get(f"/query/result.csv?q={quote('SELECT')}").status_code == 400
+    assert site.get(f"/query/plot.svg?q={quote('SELECT')}").status_code == 400
 
 
 def test_markup_in_a_query_and_in_the_data_stays_text(site: Served) -> None:
@@ -88,7 +90,7 @@ def test_markup_in_a_query_and_in_the_data_stays_text(site: Served) -> None:
 
 def test_long_texts_and_unknown_forms_are_refused(site: Served) -> None:
     assert site.get(f"/query?q={'x' * 20_001}").status_code == 422
-    assert site.get(f"/query/result.exe?q={quote(BRIGHT)}").status_code == 422
+    assert site.get(f"/query/plot.exe?q={quote(BRIGHT)}").status_code == 404
 
 
 def test_every_example_runs(site: Served) -> None:
@@ -144,4 +146,115 @@ def test_without_scripts_the_form_works_as_it_is(site: Served, browser: Browser)
     page.get_by_label("ADQL 2.1").fill(BRIGHT)
     page.get_by_role("button", name="Run").click()
     expect(page.locator("#result")).to_contain_text("3 rows")
+    context.close()
+
+
+def test_the_schema_browser_is_narrowed_and_gives_names_to_the_editor(site: Served, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(f"{site.address}/query")
+    text = page.get_by_role("textbox", name="ADQL 2.1")
+    text.press_sequentially("SELECT ")
+    text.press("Escape")
+    page.get_by_role("searchbox", name="Find a table or a column").fill("phot.mag error")
+    shown = page.locator("[data-table]:visible > summary > code")
+    expect(shown).to_contain_text(["alert", "measurement", "ztf"])
+    expect(
+        page.locator("[data-table]", has_text="Light curves: every").locator("[data-column]:visible")
+    ).to_have_count(1)
+    page.get_by_role("button", name="mag_error").first.click()
+    expect(text).to_contain_text("SELECT mag_error")
+    text.press_sequentially(" FROM ")
+    text.press("Escape")
+    page.get_by_role("button", name="Insert alert").click()
+    expect(page.locator("#verdict")).to_have_text("Good. It gives mag_error [mag].", timeout=30_000)
+    page.get_by_role("searchbox", name="Find a table or a column").fill("nothing of the kind")
+    expect(page.get_by_text("No table and no column is called so.")).to_be_visible()
+    context.close()
+
+
+def test_a_word_of_the_language_is_inserted_in_quotes(site: Served) -> None:
+    page = html.fromstring(site.get("/query").text)
+    names = page.xpath("//details[summary/code='tap_schema.columns']//code/@data-name")
+    assert '"size"' in names
+    assert "unit" in names
+
+
+PLOTTED = (
+    "SELECT survey, object_id, mjd, mag, mag_error, band FROM alert WHERE object_id = 'ZTF21abiuvdk'"
+    " ORDER BY mjd"
+)
+
+
+def test_the_plot_is_a_picture_and_says_what_each_point_is(site: Served) -> None:
+    for suffix, media_type in (("svg", "image/svg+xml"), ("png", "image/png")):
+        answer = site.get(f"/query/plot.{suffix}?q={quote(PLOTTED)}")
+        assert answer.headers["content-type"] == media_type
+    found = site.json(f"/query/plot.json?q={quote(PLOTTED)}")
+    rows = site.json(f"/query?q={quote(PLOTTED)}")["rows"]
+    assert len(found["points"]) == len([row for row in rows if row["mag"] is not None])
+    assert found["description"].startswith("mag (mag) against mjd (MJD, TAI): ")
+    x, y, words, where = found["points"][0]
+    assert 0 < x < 1
+    assert 0 < y < 1
+    assert words.startswith(f"object_id {rows[0]['object_id']}, mjd ")
+    assert where == "/objects/ztf/ZTF21abiuvdk"
+
+
+@pytest.mark.parametrize(
+    ("query", "chosen", "sentence"),
+    [
+        (PLOTTED, "&x=nothing", "the result has no column 'nothing'"),
+        ("SELECT nothing FROM alert", "", "There is no column nothing"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(site: Served, query: str, chosen: str, sentence: str) -> None:
+    answer = site.get(f"/query/plot.svg?q={quote(query)}{chosen}")
+    assert answer.status_code == 400
+    assert sentence in html.fromstring(answer.text).text_content()
+
+
+def test_the_plot_follows_the_choice_and_its_points_lead_to_objects(site: Served, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_default_timeout(30_000)
+    page.goto(f"{site.address}/query?q={quote(PLOTTED)}")
+    caption = page.locator("[data-plot-caption]")
+    expect(caption).to_contain_text("mag (mag) against mjd (MJD, TAI): ")
+    page.get_by_label("Up").select_option("mag_error")
+    expect(caption).to_contain_text("mag_error (mag) against mjd (MJD, TAI): ")
+    expect(page.locator("#plot .on-light")).to_have_attribute("src", re.compile("y=mag_error"))
+    page.get_by_label("Up").select_option("mag")
+    expect(caption).to_contain_text("mag (mag) against mjd")
+    first = site.json(f"/query/plot.json?q={quote(PLOTTED)}")["points"][0]
+    area = page.get_by_role("application")
+    area.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".plot-words")).to_have_text(first[2])
+    page.keyboard.press("Escape")
+    expect(page.locator(".plot-words")).to_have_text("")
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    page.mouse.move(box["x"] + first[0] * box["width"], box["y"] + first[1] * box["height"])
+    expect(page.locator(".plot-words")).to_contain_text("object_id")
+    page.mouse.click(box["x"] + first[0] * box["width"], box["y"] + first[1] * box["height"])
+    page.wait_for_url(f"{site.address}/objects/ztf/ZTF21abiuvdk")
+    context.close()
+    assert complaints == []
+
+
+def test_without_scripts_the_plot_is_chosen_by_the_form(site: Served, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site.address}/query?q={quote(PLOTTED)}")
+    page.get_by_label("Up").select_option("")
+    page.get_by_role("button", name="Draw").click()
+    expect(page.locator("[data-plot-caption]")).to_have_text("Plot of how many rows there are of each mjd")
+    assert page.evaluate("document.querySelector('#plot .on-light').decode().then(() => true)")
+    page.goto(f"{site.address}/query/plot.svg?q={quote(PLOTTED)}")
+    page.locator("svg a").first.click()
+    page.wait_for_url(f"{site.address}/objects/ztf/ZTF21abiuvdk")
     context.close()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from vobroker.adql import AdqlError
-    from vobroker.tap.formats import Format
+    from vobroker.tap.formats import Format, Head
     from vobroker.tap.query import Prepared, Rows
     from vobroker.votypes.columns import Table
 
@@ -100,27 +100,29 @@ def _give(rows: Rows, prepared: Prepared, form: Format | None, out: Path | None)
     """Show rows, or write them as they come."""
     import pyarrow as pa
 
-    from vobroker.tap import formats
     from vobroker.tap.formats import BrokenOffError, Head
     from vobroker.votypes.arrow import schema
 
     head = Head(prepared.columns, infos=(("QUERY", prepared.text, ""),))
-
-    def pieces() -> Iterator[bytes]:
-        with progress() as bar:
-            yield from formats.write(form, _counted(rows, bar), head, rows.outcome)
-        if rows.outcome().status == "ERROR":
-            raise BrokenOffError  # a file that lacks rows is not put in its place
-
     if form is None:
         found = pa.Table.from_batches(list(rows), schema(head.table))
         if rows.outcome().status != "ERROR":
             show(found, prepared.columns)
     else:
         with suppress(BrokenOffError):
-            put(pieces(), out)
+            put(_pieces(rows, form, head), out)
     if rows.outcome().status == "ERROR":
         fail(rows.outcome().message.partition(";")[0])
+
+
+def _pieces(rows: Rows, form: Format, head: Head) -> Iterator[bytes]:
+    """Give the pieces of a file, and show how it grows."""
+    from vobroker.tap import formats
+
+    with progress() as bar:
+        yield from formats.write(form, _counted(rows, bar), head, rows.outcome)
+    if rows.outcome().status == "ERROR":
+        raise formats.BrokenOffError  # a file that lacks rows is not put in its place
 
 
 def _counted(rows: Rows, bar: Progress) -> Iterator[pa.RecordBatch]:

@@ -117,7 +117,7 @@ def serve(
                 with _flowing(rivers, stop):
                     if open_page:
                         threading.Timer(0.8, webbrowser.open, [here]).start()
-                    _run(create_app(store, filters=chosen, title=title, tap=tap), listener)
+                    _run(create_app(tap, filters=chosen, title=title), listener)
         except ArchiveError as error:
             fail(str(error))
 

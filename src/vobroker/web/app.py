@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from importlib.resources import files
 
 from fastapi import FastAPI, Request
@@ -13,7 +13,6 @@ from fastapi.staticfiles import StaticFiles
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
-from vobroker.archive import Archive
 from vobroker.filters import Filter
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
@@ -37,36 +36,27 @@ _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """For SVG opened by itself: plots carry their styles, and run nothing."""
 
 
-def create_app(
-    archive: Archive, *, filters: Sequence[Filter] = (), title: str = "vobroker", tap: Service | None = None
-) -> Starlette:
+def create_app(tap: Service, *, filters: Sequence[Filter] = (), title: str = "vobroker") -> Starlette:
     """Make the web application of a broker.
 
     Parameters
     ----------
-    archive
-        What the pages show; may be written to by others meanwhile.
+    tap
+        TAP service on the archive that the pages show; it stands beside them, at ``/tap``.
     filters
         The filters that run, with their texts.
     title
         Name of the site.
-    tap
-        TAP service that is to stand beside the pages, at ``/tap``.
     """
-    pages = _pages(archive, filters, title)
+    pages = _pages(tap, filters, title)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            if tap is not None:
-                await stack.enter_async_context(running(tap))
+        async with running(tap):
             yield
 
     # What the pages put around their answers would hold back the rows of a long result.
-    routes: list[BaseRoute] = [Mount("/", pages)]
-    if tap is not None:
-        pages.state.site.tap = tap.address or "/tap"
-        routes = [Route("/tap", _to_tap), Mount("/tap", create_tap(tap)), *routes]
+    routes: list[BaseRoute] = [Route("/tap", _to_tap), Mount("/tap", create_tap(tap)), Mount("/", pages)]
     app = Starlette(routes=routes, lifespan=life)
     app.state.site = pages.state.site
     return app
@@ -76,10 +66,10 @@ async def _to_tap(request: Request) -> Response:
     return RedirectResponse(f"{request.url.path}/", 308)
 
 
-def _pages(archive: Archive, filters: Sequence[Filter], title: str) -> FastAPI:
+def _pages(tap: Service, filters: Sequence[Filter], title: str) -> FastAPI:
     """Make the application of the pages alone."""
     app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.site = Site.of(archive, filters, title)
+    app.state.site = Site.of(tap, filters, title)
     for page in PAGES:
         app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=str(files("vobroker.web") / "static")), name="static")

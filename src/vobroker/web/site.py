@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from vobroker.archive import Archive
 from vobroker.filters import Filter
+from vobroker.tap import Service
 from vobroker.web.pulse import Pulse
 
 
@@ -21,8 +22,8 @@ class Site:
     archive: Archive
     filters: dict[str, Filter]
     title: str
-    tap: str | None = None
-    """Address of the TAP service beside the pages; without scheme and host where that of a request counts."""
+    tap: Service
+    """The TAP service beside the pages, which answers their queries too."""
     pulse: Pulse = field(init=False)
     closing: Event = field(default_factory=Event)
     """Set when the server is about to stop: streams end by themselves."""
@@ -31,9 +32,9 @@ class Site:
         self.pulse = Pulse(self.archive, self.filters)
 
     @classmethod
-    def of(cls, archive: Archive, filters: Sequence[Filter], title: str) -> Site:
+    def of(cls, tap: Service, filters: Sequence[Filter], title: str) -> Site:
         """Make a site; the filters are known by name."""
-        return cls(archive, {each.name: each for each in filters}, title)
+        return cls(tap.archive, {each.name: each for each in filters}, title, tap)
 
 
 def site_of(request: Request) -> Site:

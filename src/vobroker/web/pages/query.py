@@ -1,103 +1,124 @@
-"""The query editor: ADQL on the archive, checked while it is written."""
+"""The query editor: ADQL on the archive, checked while it is written, with a plot of what it gives."""
 
 from __future__ import annotations
 
-import time
-from threading import BoundedSemaphore
 from typing import Annotated, Any
-from urllib.parse import urljoin
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, HTTPException, Query, Request
+import pyarrow.compute as pc
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
-from pyarrow import Table as ArrowTable
 
-from vobroker import adql, sky
+from vobroker import adql
 from vobroker.adql.functions import FUNCTIONS
-from vobroker.archive import Archive, ArchiveError, results
 from vobroker.archive.rows import jsonable
-from vobroker.tap import examples
-from vobroker.votypes.arrow import schema
+from vobroker.tap.catalogue import INDEXED, PRINCIPAL, Catalogue
+from vobroker.tap.errors import TapError
+from vobroker.tap.examples import EXAMPLES
+from vobroker.tap.formats import FORMATS
+from vobroker.tap.schema import written
+from vobroker.timeseries.plot import picture
 from vobroker.votypes.columns import Column, Table
-from vobroker.web import highlight
-from vobroker.web.downloads import attachment
-from vobroker.web.render import respond
-from vobroker.web.site import SiteHere
+from vobroker.web import highlight, plot
+from vobroker.web.asked import Answer, ask, prepared, tap_address
+from vobroker.web.render import respond, wants_json
+from vobroker.web.site import SiteHere, site_of
 
 router = APIRouter()
 
 SHOWN = 500
 """Most rows on the page."""
 
-TAKEN = 100_000
-"""Most rows in a file."""
-
-SECONDS = 30.0
-"""Time after which a query is stopped."""
+PLOTTED = 20_000
+"""Most rows in a plot."""
 
 MAX_TEXT = 20_000
 """Longest query, in characters: an address can hold it."""
 
-_AT_ONCE = BoundedSemaphore(2)  # queries that run at the same time; ingest needs the machine too
-_WAIT = 10.0  # seconds that one more waits for its turn
+QUICK = 2.0
+"""Seconds of a query that is asked again at once, for its plot."""
+
+_ARCSEC = 1 / 3600
 
 Text = Annotated[str, Query(max_length=MAX_TEXT)]
-
-EXAMPLES = (
-    *((title, text) for key, title, _, text in examples.EXAMPLES if key in ("brightest", "bands", "changed")),
-    (
-        "A cone search",
-        "SELECT TOP 50 survey, object_id, DISTANCE(ra, dec, 0.84, 16.14) AS separation, mag, mjd\n"
-        "FROM alert\nWHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(0.84, 16.14, 5))\nORDER BY separation",
-    ),
-)
-"""Queries to start from: title and text."""
+Name = Annotated[str | None, Query(max_length=128)]
+Given = tuple[str | None, str | None, str | None]
 
 
 @router.get("/query")
-def query(request: Request, site: SiteHere, q: Text = "") -> Response:
+def query(
+    request: Request, site: SiteHere, q: Text = "", x: Name = None, y: Name = None, colour: Name = None
+) -> Response:
     """Show the editor and, when there is a query, its result."""
     data: dict[str, Any] = {"q": q, "error": None, "columns": [], "rows": [], "overflow": False, "seconds": 0}
     status = 200
+    drawn = None
     if q.strip():
-        started = time.monotonic()
         try:
-            checked = adql.check(adql.parse(q), site.archive.tables())
-            rows = _run(site.archive, checked, SHOWN)
+            answer = ask(request, prepared(request, q), SHOWN)
         except adql.AdqlError as error:
             status, data["error"] = 400, error.describe() | {"shown": error.render()}
-        except ArchiveError as error:
+        except TapError as error:
             status, data["error"] = 400, {"code": "failed", "message": str(error), "shown": str(error)}
         else:
-            data["overflow"] = rows.num_rows > SHOWN
-            data["columns"] = [_described(column) for column in checked.columns]
-            result = Table("result", checked.columns)
-            data["rows"] = [jsonable(row, result) for row in rows.slice(0, SHOWN).to_pylist()]
-        data["seconds"] = round(time.monotonic() - started, 3)
+            columns = answer.prepared.columns
+            data["overflow"] = answer.overflow
+            data["columns"] = [_described(column) for column in columns]
+            data["rows"] = [jsonable(row, Table("result", columns)) for row in answer.rows.to_pylist()]
+            data["seconds"] = round(answer.seconds, 3)
+            drawn = None if wants_json(request) else _plot_of(answer, q, (x, y, colour))
+    address = tap_address(request)
     page = {
-        "tables": list(site.archive.tables().values()),
-        "examples": EXAMPLES,
+        "tables": _schema(site.tap.catalogue(address)),
+        "examples": [(title, text) for _, title, _, text in EXAMPLES if "TAP_UPLOAD" not in text],
         "shown": SHOWN,
-        "python": _python(q, urljoin(str(request.url), site.tap)) if site.tap else "",
+        "plot": drawn,
+        "files": _files(q, address, site.tap.roles.guest.limits.max_rows),
+        "python": _python(q, address),
+        "address_of": plot.address,
     }
     return respond(request, "query.html", data, status, page_only=page)
 
 
-@router.get("/query/result.{form}")
-def result(site: SiteHere, form: results.Form, q: Text) -> Response:
-    """Give the result of a query as a file."""
+@router.get("/query/plot.{suffix}")
+def plotted(
+    request: Request,
+    suffix: Annotated[str, Path(max_length=8)],
+    q: Text,
+    x: Name = None,
+    y: Name = None,
+    colour: Name = None,
+    dark: bool = False,
+) -> Response:
+    """Draw a result; as JSON, tell where each point of the picture is, what it is and where it leads."""
+    if suffix not in ("svg", "png", "json"):
+        raise HTTPException(404, f"A plot comes as .svg, .png or .json, not as .{suffix}.")
     try:
-        checked = adql.check(adql.parse(q), site.archive.tables())
-        rows = _run(site.archive, checked, TAKEN)
-        content = results.write(rows.slice(0, TAKEN), checked.columns, form, overflow=rows.num_rows > TAKEN)
-    except (adql.AdqlError, ArchiveError, ValueError) as error:
+        asked = prepared(request, q)
+        choice = plot.choose(asked.columns, x, y, colour)
+        if choice is None:
+            raise HTTPException(
+                400, "Nothing in this result can be drawn: it has no numbers, times or words."
+            )
+        answer = ask(request, asked, PLOTTED, plot.needed(choice, asked.columns))
+    except (adql.AdqlError, TapError, ValueError) as error:
         raise HTTPException(400, str(error)) from error
-    media_type, suffix = _FILES[form]
-    return attachment(content, media_type, f"result.{suffix}")
+    drawing = plot.draw(answer.rows, asked.columns, choice, dark=dark)
+    about = drawing.description
+    if answer.overflow:
+        about = f"The first {PLOTTED:,} rows. {about}"
+    if suffix == "json":
+        return JSONResponse({"description": about, "points": drawing.marks})
+    content = picture(drawing.figure, "svg" if suffix == "svg" else "png", drawing.title, about)
+    if suffix == "png":
+        return Response(content, media_type="image/png")
+    # The links of a picture that is open by itself may lead away from it, but open no window.
+    return Response(content.replace(b' target="_blank"', b""), media_type="image/svg+xml")
 
 
 @router.post("/query/check")
-async def check(request: Request, site: SiteHere) -> Response:
+async def check(request: Request) -> Response:
     """Check a query, the body of the request, without running it."""
     body = b""
     async for part in request.stream():
@@ -108,15 +129,16 @@ async def check(request: Request, site: SiteHere) -> Response:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise HTTPException(400, f"The query is not UTF-8 text: byte {error.start}.") from error
-    return JSONResponse(await run_in_threadpool(_checked, text, site.archive))
+    return JSONResponse(await run_in_threadpool(_checked, request, text))
 
 
 @router.get("/query/language")
-def language(site: SiteHere) -> Response:
+def language(request: Request) -> Response:
     """Give what an editor completes: keywords, functions, tables with their columns."""
+    known = site_of(request).tap.catalogue(tap_address(request))
     tables = {
         table.name: [_described(column) | {"description": column.description} for column in table]
-        for table in site.archive.tables().values()
+        for table in known.tables.values()
     }
     return JSONResponse(
         {
@@ -125,6 +147,79 @@ def language(site: SiteHere) -> Response:
             "tables": tables,
         }
     )
+
+
+def _plot_of(
+    answer: Answer, q: str, given: tuple[str | None, str | None, str | None]
+) -> dict[str, Any] | None:
+    """Give what the page says of the plot: what is drawn, what else could be; None for nothing."""
+    columns = answer.prepared.columns
+    if not answer.rows.num_rows:
+        return None
+    try:
+        choice = plot.choose(columns, *given, one_place=_one_place(answer))
+    except ValueError:  # the columns of another query, whose address was changed
+        given = (None, None, None)
+        choice = plot.choose(columns, *given, one_place=_one_place(answer))
+    if choice is None:
+        return None
+    chosen = {"q": q, "x": choice.x, "y": choice.y, "colour": choice.colour}
+    what = f"how many rows there are of each {choice.x}"
+    if choice.y:
+        colour = f", coloured by {choice.colour}" if choice.colour else ""
+        what = f"{choice.y} against {choice.x}{colour}"
+    return {
+        "choice": choice,
+        "axes": [column.name for column in plot.axes(columns)],
+        "colours": [column.name for column in plot.colours(columns)],
+        "address": urlencode(chosen),
+        "description": f"Plot of {what}",
+        "open": answer.seconds < QUICK or any(given),
+    }
+
+
+def _one_place(answer: Answer) -> bool:
+    """Whether the rows are at one place on the sky, as those of one object are."""
+    for word in ("pos.eq.ra", "pos.eq.dec"):
+        names = [column.name for column in answer.prepared.columns if column.ucd.startswith(word)]
+        if not names:
+            return False
+        ends = pc.min_max(answer.rows[names[0]]).as_py()
+        if ends["min"] is None or ends["max"] - ends["min"] > 10 * _ARCSEC:
+            return False
+    return True
+
+
+def _files(q: str, address: str, most: int) -> list[tuple[str, str]]:
+    """Give the files of a result, which come from the TAP service: title and address."""
+    asked = {"LANG": "ADQL", "MAXREC": most, "QUERY": q}
+    names = ("csv", "votable", "parquet", "fits", "json", "arrow", "tsv")
+    found = {form.name: form for form in FORMATS}
+    return [
+        (found[name].title, f"{address}/sync?{urlencode({'RESPONSEFORMAT': name, **asked})}")
+        for name in names
+    ]
+
+
+def _schema(known: Catalogue) -> list[dict[str, Any]]:
+    """Give the tables with their columns as the schema browser shows them."""
+    return [
+        {
+            "name": table.name,
+            "description": table.description,
+            "columns": [
+                _described(column)
+                | {
+                    "description": column.description,
+                    "written": written(column.name),
+                    "indexed": column.name in INDEXED.get(table.name, ()),
+                    "principal": column.name in PRINCIPAL.get(table.name, ()),
+                }
+                for column in table
+            ],
+        }
+        for table in known.tables.values()
+    ]
 
 
 def _python(query: str, address: str) -> str:
@@ -139,25 +234,12 @@ def _python(query: str, address: str) -> str:
     )
 
 
-def _checked(text: str, archive: Archive) -> dict[str, Any]:
+def _checked(request: Request, text: str) -> dict[str, Any]:
     try:
-        found = adql.check(adql.parse(text), archive.tables())
-        adql.translate(found, archive.platform)
+        found = prepared(request, text)
     except adql.AdqlError as error:
         return {"valid": False, "error": error.describe(), "columns": []}
     return {"valid": True, "error": None, "columns": [_described(column) for column in found.columns]}
-
-
-def _run(archive: Archive, checked: adql.CheckedQuery, rows: int) -> ArrowTable:
-    """Run a query; one row more than asked tells whether there are more."""
-    translation = adql.translate(checked, archive.platform, cells=sky)
-    if not _AT_ONCE.acquire(timeout=_WAIT):
-        raise HTTPException(503, "Other queries are running; try again in a moment.")
-    try:
-        found = archive.query(translation.sql, translation.parameters, rows=rows + 1, seconds=SECONDS)
-    finally:
-        _AT_ONCE.release()
-    return found.cast(schema(Table("result", checked.columns)))
 
 
 def _described(column: Column) -> dict[str, str]:
@@ -169,10 +251,3 @@ _MORE_FUNCTIONS = (
     *("COUNT", "AVG", "MIN", "MAX", "SUM"),
 )
 """What is written like a function but has rules of its own."""
-
-_FILES = {
-    results.Form.csv: ("text/csv; charset=utf-8", "csv"),
-    results.Form.json: ("application/json", "json"),
-    results.Form.votable: ("application/x-votable+xml", "vot"),
-    results.Form.parquet: ("application/vnd.apache.parquet", "parquet"),
-}

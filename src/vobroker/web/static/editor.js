@@ -146,3 +146,55 @@ const view = new EditorView({
 form.querySelector("label").addEventListener("click", () => view.focus());
 form.addEventListener("submit", () => (field.value = view.state.doc.toString()));
 if (!field.value.trim()) view.focus();
+
+// The schema browser: a name goes to where the cursor is, and a word narrows what is shown.
+const schema = document.querySelector("[data-schema]");
+
+function insert(name) {
+  const { from } = view.state.selection.main;
+  const before = view.state.sliceDoc(Math.max(0, from - 1), from);
+  const text = before && /[\w")]/.test(before) ? ` ${name}` : name;
+  view.dispatch(view.state.replaceSelection(text), { scrollIntoView: true, userEvent: "input" });
+  view.focus();
+}
+
+for (const button of schema.querySelectorAll("button[data-insert]")) button.hidden = false;
+for (const code of schema.querySelectorAll("code[data-name]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "insert";
+  button.dataset.insert = code.dataset.name;
+  button.title = `Insert ${code.dataset.name} at the cursor`;
+  code.replaceWith(button);
+  button.append(code);
+}
+schema.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-insert]");
+  if (button) insert(button.dataset.insert);
+});
+
+const narrow = schema.querySelector("[data-schema-filter]");
+const opened = new Set();
+narrow.hidden = false;
+narrow.querySelector("input").addEventListener("input", ({ target }) => {
+  const words = target.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const has = (text) => words.every((word) => text.toLowerCase().includes(word));
+  let found = 0;
+  for (const table of schema.querySelectorAll("[data-table]")) {
+    const whole = words.length > 0 && has(table.querySelector("summary").textContent);
+    let columns = 0;
+    for (const column of table.querySelectorAll("[data-column]")) {
+      column.hidden = !(whole || has(column.textContent));
+      columns += !column.hidden;
+    }
+    found += columns;
+    table.hidden = columns === 0;
+    if (!words.length && opened.delete(table)) table.open = false;
+    else if (words.length && columns && !whole && !table.open) {
+      table.open = true;
+      opened.add(table);
+    }
+  }
+  schema.querySelector("[data-schema-none]").hidden = found > 0;
+  schema.querySelector("[data-schema-count]").textContent = words.length ? `${found} columns` : "";
+});
