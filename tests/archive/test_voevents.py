@@ -63,14 +63,19 @@ def add(archive: Archive, *packets: ReceivedPacket) -> list[str]:
 
 
 def test_what_a_packet_says_can_be_asked(archive):
-    more = '<Why importance="0.5"><Concept>process.variation</Concept><Name>SN 1</Name></Why>'
+    inference = "<Inference><Concept>http://astrothesaurus.org/uat/1668</Concept></Inference>"
+    more = f'<Why importance="0.5"><Concept>process.variation</Concept><Name>SN 1</Name>{inference}</Why>'
     more += '<Citations><EventIVORN cite="followup">ivo://org.example/stream#0</EventIVORN></Citations>'
     assert add(archive, packet(more=more)) == ["archived"]
     (row,) = archive.query("SELECT * FROM voevent").to_pylist()
     assert row["packet"] == packet(more=more).content
     wanted = {"number": 1, "stream": "ivo://org.example/stream", "role": "observation", "name": "SN 1"}
     wanted |= {"ra": 10.5, "dec": -20.25, "error_radius": 0.1, "importance": 0.5, "n_citations": 1}
-    wanted |= {"mjd": tai_mjd("2026-01-02T03:04:05", "UTC"), "concept": "process.variation"}
+    wanted |= {
+        "mjd": tai_mjd("2026-01-02T03:04:05", "UTC"),
+        "concept": "process.variation",
+        "type": "supernova",
+    }
     wanted |= {"received": NOW.replace(tzinfo=None), "authored": datetime(2026, 1, 2, 3, 4, 5)}
     assert {name: row[name] for name in wanted} == wanted
     params = archive.query("SELECT * FROM voevent_param ORDER BY place").to_pylist()

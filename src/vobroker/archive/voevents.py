@@ -18,6 +18,7 @@ from vobroker import sky
 from vobroker.alerts.origin import DeadLetter, Origin
 from vobroker.voevent import VOEvent, VOEventError, read
 from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
+from vobroker.voevent.event_types import event_types
 from vobroker.voevent.model import AstroCoords, Time
 from vobroker.votypes.arrow import schema
 
@@ -177,7 +178,7 @@ def _event(event: VOEvent, packet: ReceivedPacket) -> dict[str, Any]:
         "healpix": None if ra is None else int(sky.healpix29(np.array([ra]), np.array([dec]))[0]),
         "coordinate_system": system or None,
         "observatory": observatory.id if observatory else None,
-        "type": None,
+        "type": next((kind.name for kind in event_types(event)), None),
         "concept": _first(why.concepts, *(i.concepts for i in why.inferences)) if why else None,
         "name": _first(why.names, *(i.names for i in why.inferences)) if why else None,
         "importance": float(why.importance) if why and why.importance is not None else None,

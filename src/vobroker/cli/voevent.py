@@ -1,4 +1,4 @@
-"""``vobroker voevent``: show, check, list and export VOEvents."""
+"""``vobroker voevent``: show, check, list, export and archive VOEvents."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
+from vobroker.cli.received import add
 
 if TYPE_CHECKING:
     from vobroker.archive import Archive
@@ -22,8 +23,8 @@ StreamOption = Annotated[str | None, typer.Option(help="Only events of this stre
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(no_args_is_help=True, help="Show, check, list and export VOEvents.")
-    for command in (show, validate, list_events, export):
+    group = typer.Typer(no_args_is_help=True, help="Show, check, list, export and archive VOEvents.")
+    for command in (show, validate, list_events, export, add):
         group.command("list" if command is list_events else None)(command)
     app.add_typer(group, name="voevent")
 

@@ -16,10 +16,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from vobroker.filters import Filter
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
-from vobroker.web.pages import alerts, errors, events, filters, live, objects, query, search, status
+from vobroker.web.pages import alerts, errors, events, filters, live, objects, query, search, status, voevents
 from vobroker.web.site import Site
 
-PAGES = (live, filters, objects, alerts, events, query, search, status)
+PAGES = (live, filters, objects, alerts, events, voevents, query, search, status)
 
 HEADERS = {
     # Everything comes from this server, and nothing that is written into a page can run.
