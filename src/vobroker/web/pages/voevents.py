@@ -62,15 +62,19 @@ def one(request: Request, site: SiteHere, ivorn: Ivorn) -> Response:
         return RedirectResponse(f"/alerts/{told['survey']}/{told['alert_id']}")
     around = citations.graph(site.archive, ivorn)
     params = [jsonable(param, VOEVENT_PARAM) for param in site.archive.query(_PARAMS, [ivorn]).to_pylist()]
+    event = jsonable(row, PUBLIC_VOEVENT)
     data = {
-        "event": jsonable(row, PUBLIC_VOEVENT),
+        "event": event,
         "params": params,
         "citations": [asdict(citation) for citation in around.citations],
         "cut": around.cut,
     }
-    groups = [(name, list(found)) for name, found in groupby(params, lambda param: param["group_name"])]
-    shown = {"graph": picture.svg(around, ivorn), "groups": groups, "facts": _facts(data["event"])}
-    shown["known"] = {name for name, told in around.events.items() if told}
+    shown = {
+        "graph": picture.svg(around, ivorn),
+        "groups": [(name, list(found)) for name, found in groupby(params, lambda param: param["group_name"])],
+        "facts": _facts(event),
+        "known": {name for name, told in around.events.items() if told},
+    }
     return respond(request, "voevent.html", data, page_only=shown)
 
 
