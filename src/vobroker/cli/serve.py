@@ -138,8 +138,6 @@ def _run(app: Starlette, listener: socket.socket) -> None:
         headers=[("Server", "vobroker")],
         timeout_graceful_shutdown=3,
     )
-    # What is accepted inherits it. With the wait for more to send, each answer took 40 ms longer.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     Server(config).run(sockets=[listener])
 
 
@@ -150,9 +148,13 @@ def _listen(host: str, port: int | None) -> socket.socket:
     for number in ports:
         try:
             family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
-            return socket.create_server((host, number), family=family)
+            listener = socket.create_server((host, number), family=family)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        else:
+            # Connections inherit it. With the wait for more to send, each answer took 40 ms longer.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return listener
     which = f"port {ports[0]}" if len(ports) == 1 else f"ports {ports[0]} to {ports[-1]}"
     fail(f"cannot listen on {host}, {which}: {reason}")
 
