@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from astropy.io.votable import from_table
+from astropy.io.votable import from_table, parse_single_table
 from astropy.table import MaskedColumn, Table
 from tests.tap.conftest import told
 
@@ -127,6 +127,48 @@ def test_columns_called_like_ours_are_not_taken_for_ours(tap):
     }
     file = b"ra,dec,healpix,name\n10.0,10.0,0,in\n50.0,10.0,0,out\n"
     assert tap.post("/sync", data=data, files={"f": file}).json()["rows"] == [{"name": "in"}]
+
+
+def typed(form: str, *fields: tuple[str, list[str]]) -> bytes:
+    """A VOTable with a column of texts of each datatype."""
+    file = io.BytesIO()
+    document = from_table(Table({f"c{number}": texts for number, (_, texts) in enumerate(fields)}))
+    table = document.get_first_table()
+    table.format = form
+    for field, (kind, _) in zip(table.fields, fields, strict=True):
+        field.datatype = kind
+    document.version = "1.4"
+    document.to_xml(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form", ["tabledata", "binary", "binary2"])
+def test_texts_of_ascii_stay_such_until_they_meet_others(tap, form):
+    upload = typed(form, ("char", ["a", "b;'--"]), ("unicodeChar", ["é", "b"]))
+    query = (
+        "SELECT c0, c1, c0 || c0 AS joined, MAX(c0) AS most, COALESCE(c0, c1) AS either FROM TAP_UPLOAD.mine"
+        " GROUP BY c0, c1 ORDER BY c0"
+    )
+    for format in ("votable", "votable/td", "votable/b"):
+        data = {"QUERY": query, "UPLOAD": "mine,param:file", "RESPONSEFORMAT": format}
+        answer = tap.post("/sync", data=data, files={"file": upload})
+        found = parse_single_table(io.BytesIO(answer.content))
+        assert [field.datatype for field in found.fields] == [
+            "char",
+            *["unicodeChar"] * 2,
+            "char",
+            "unicodeChar",
+        ]
+        rows = [tuple(map(str, row)) for row in found.array.tolist()]
+        assert rows == [("a", "é", "aa", "a", "a"), ("b;'--", "b", "b;'--b;'--", "b;'--", "b;'--")]
+
+
+def test_a_char_that_is_no_ascii_loses_nothing(tap):
+    upload = typed("tabledata", ("unicodeChar", ["é"])).replace(b'"unicodeChar"', b'"char"')
+    data = {"QUERY": "SELECT * FROM TAP_UPLOAD.mine", "UPLOAD": "mine,param:file"}
+    found = parse_single_table(io.BytesIO(tap.post("/sync", data=data, files={"file": upload}).content))
+    assert found.fields[0].datatype == "unicodeChar"
+    assert found.array["c0"].tolist() == ["é"]
 
 
 BOMB = (

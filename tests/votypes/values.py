@@ -107,6 +107,7 @@ _OTHERS: dict[str, st.SearchStrategy[Any]] = {
     "DOUBLE": st.floats(),
     # Oracle apart, an empty text is a value; but in TABLEDATA an empty cell is a null.
     "VARCHAR": TEXT.filter(bool),
+    "CHAR": st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1),
     "TIMESTAMP": st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 31)),
     "BLOB": st.binary(min_size=1),
     "REGION": st.sampled_from(("Circle ICRS 10 20 0.5", "Union ICRS (Circle 1 2 3 Circle 4 5 6)")),

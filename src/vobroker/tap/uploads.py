@@ -10,6 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ _VOTABLE = {
         "short": "SMALLINT",
         "int": "INTEGER",
     },
-    **{"long": "BIGINT", "float": "REAL", "double": "DOUBLE", "char": "VARCHAR", "unicodeChar": "VARCHAR"},
+    **{"long": "BIGINT", "float": "REAL", "double": "DOUBLE", "char": "CHAR", "unicodeChar": "VARCHAR"},
 }
 
 Upload = tuple[Table, pa.Table]
@@ -181,8 +182,14 @@ def _votable(data: bytes, most_rows: int) -> tuple[list[Column], pa.Table]:
     columns, arrays = [], []
     for field in table.fields:
         column = _column(field)
+        values = _values(table.array[field.ID], column, field.name)
+        if (
+            column.type == "CHAR"
+            and not pa.compute.all(pa.compute.string_is_ascii(values), min_count=0).as_py()
+        ):
+            column = replace(column, type="VARCHAR")  # many call char what is UTF-8
         columns.append(column)
-        arrays.append(_values(table.array[field.ID], column, field.name))
+        arrays.append(values)
     _count(len(columns))
     return columns, pa.table(arrays, names=[column.name for column in columns])
 
@@ -207,16 +214,20 @@ def _values(values: Any, column: Column, name: str) -> pa.Array:
     into = data_type(column.datatype)
     data, mask = np.ma.getdata(values), np.ma.getmaskarray(values)
     try:
-        if column.type in ("VARCHAR", "TIMESTAMP"):
+        if column.type in ("VARCHAR", "CHAR", "TIMESTAMP"):
             texts = [
                 None if gone or value is None else value.decode() if isinstance(value, bytes) else str(value)
                 for value, gone in zip(data.tolist(), mask.tolist(), strict=True)
             ]
             array = pa.array(texts, pa.string())
-            return array if column.type == "VARCHAR" else _times(array)
+            return _times(array) if column.type == "TIMESTAMP" else array
         return pa.array(data, from_pandas=False, mask=mask).cast(into)
     except (pa.ArrowException, ValueError, UnicodeDecodeError) as error:
         raise TapError(f"the column {name} holds what is no {column.type}: {str(error)[:120]}") from error
+
+
+def _is_ascii(texts: pa.Array) -> bool:
+    return bool(pa.compute.all(pa.compute.string_is_ascii(texts), min_count=0).as_py())
 
 
 def _times(texts: pa.Array) -> pa.Array:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vobroker.votypes import binary_kernel as kernel
-from vobroker.votypes.texts import timestamps
+from vobroker.votypes.texts import plain, timestamps
 
 NULLS = {"int16": -(2**15), "int32": -(2**31), "int64": -(2**63)}
 """Integers that stand for no value where a serialization has no other way: the smallest of each type."""
@@ -79,8 +79,17 @@ def encode(columns: Sequence[Cells], rows: int, *, flags: bool, before: bytes = 
     return out[: end - base]
 
 
-def votable_cells(array: pa.Array) -> Cells:
-    """Lay out a column for BINARY and BINARY2: texts as UTF-16 with a count, times as ASCII with a count."""
+def votable_cells(array: pa.Array, *, ascii: bool = False) -> Cells:
+    """Lay out a column for BINARY and BINARY2, texts and times with a count before them.
+
+    Parameters
+    ----------
+    array
+        The column.
+    ascii
+        Whether texts are ``char``, ASCII with a question mark for any other character; else they are UTF-16,
+        as ``unicodeChar`` is. Times are ASCII.
+    """
     kind = array.type
     if pa.types.is_timestamp(kind):
         return counted(timestamps(array), 1)
@@ -88,6 +97,8 @@ def votable_cells(array: pa.Array) -> Cells:
         return fixed(uuid_texts(array), 36, 1)
     if isinstance(kind, pa.JsonType):
         return votable_cells(array.storage)
+    if pa.types.is_string(kind) and ascii:
+        return counted(plain(array), 1)
     if pa.types.is_string(kind):
         return _variable(kernel.UTF16, array, 2, 2 * _bytes(array))
     if pa.types.is_large_binary(kind):

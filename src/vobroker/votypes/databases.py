@@ -154,7 +154,7 @@ def from_database(type_name: str, engine: str, value: Any) -> Any:
 
 def _is_text(type_name: str, engine: str) -> bool:
     """Whether a value goes as its DALI text."""
-    if type_name in ("VARCHAR", "JSON"):
+    if type_name in ("VARCHAR", "CHAR", "JSON"):
         return False
     if type_name == "TIMESTAMP":
         return engine == "sqlite"

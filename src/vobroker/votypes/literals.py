@@ -319,12 +319,19 @@ def _as_is(text: str, _: DataType) -> str:
     return text
 
 
+def _ascii(text: str, _: DataType) -> str:
+    if not text.isascii():
+        raise LiteralError("only characters of ASCII are allowed")
+    return text
+
+
 _READ: dict[str, Callable[[str, DataType], Any]] = {
     **dict.fromkeys(("interval", "multiinterval", "point", "circle", "range", "polygon"), _array),
     **dict.fromkeys(("shape", "multishape"), _shapes),
     **dict.fromkeys(("hms", "dms"), _angle),
     **dict.fromkeys(("short", "int", "long", "float", "double"), lambda t, kind: _number(t, kind.votable)),
     **dict.fromkeys(("unicodeChar", "adql:region"), _as_is),
+    "char": _ascii,
     "boolean": _boolean,
     "unsignedByte": _bytes,
     "timestamp": _timestamp,

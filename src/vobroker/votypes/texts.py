@@ -41,6 +41,13 @@ def text(array: pa.Array, *, true: str = "T", false: str = "F") -> pa.Array:
     return array.cast(pa.string())
 
 
+def plain(array: pa.Array) -> pa.Array:
+    """Give texts with a question mark for each character that is not of ASCII."""
+    if pc.all(pc.string_is_ascii(array), min_count=0).as_py():
+        return array
+    return pc.replace_substring_regex(array, r"[^\x00-\x7f]", "?")
+
+
 def timestamps(array: pa.Array) -> pa.Array:
     """Give times as DALI writes them (DALI 1.2, Timestamp), to the microsecond and without a ``Z``."""
     return pc.replace_substring(array.cast(pa.string()), " ", "T", max_replacements=1)

@@ -62,6 +62,8 @@ _PLAIN = (
     _plain("REAL", "float", "", "float", "FLOAT", _NUMBERS),
     _plain("DOUBLE", "double", "", "double", "DOUBLE", _NUMBERS),
     _plain("VARCHAR", "unicodeChar", "*", "string", "VARCHAR", "Character primitives"),
+    # Texts of ASCII characters alone: what a char column of an upload holds. Any length, as VARCHAR.
+    _plain("CHAR", "char", "*", "string", "VARCHAR", "Character primitives"),
     DataType(
         "TIMESTAMP", "char", "*", "timestamp", "timestamp[us]", "TIMESTAMP",
         adql="TIMESTAMP", source="DALI 1.2, Timestamp; ADQL 2.1, TIMESTAMP",

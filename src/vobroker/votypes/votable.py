@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 import pyarrow as pa
@@ -77,12 +78,20 @@ def tabledata_rows(rows: pa.RecordBatch) -> memoryview:
     return lines([*cells[:-1], "</TD></TR>\n"])
 
 
-def binary2(rows: pa.Table) -> str:
-    """Write rows as BINARY2 (section 5.4): null flags, then the cells, most significant byte first."""
+def binary2(rows: pa.Table, columns: Sequence[Column] = ()) -> str:
+    """Write rows as BINARY2 (section 5.4): null flags, then the cells, most significant byte first.
+
+    Without ``columns`` texts are all ``unicodeChar``.
+    """
     from vobroker.votypes.binary import encode, votable_cells  # the compiler takes time to load
 
+    ascii = [column.datatype.votable == "char" for column in columns] or [False] * rows.num_columns
     stream = b"".join(
-        encode([votable_cells(column) for column in batch.columns], batch.num_rows, flags=True).tobytes()
+        encode(
+            [votable_cells(values, ascii=char) for values, char in zip(batch.columns, ascii, strict=True)],
+            batch.num_rows,
+            flags=True,
+        ).tobytes()
         for batch in rows.to_batches()
     )
     text = base64.encodebytes(stream).decode("ascii")

@@ -35,14 +35,14 @@ def tabledata(batches: Batches, head: Head, outcome: Ending) -> Iterator[bytes]:
 def binary2(batches: Batches, head: Head, outcome: Ending) -> Iterator[bytes]:
     """Write rows as BINARY2: each begins with a bit for each null."""
     yield _before(head, '<BINARY2><STREAM encoding="base64">\n')
-    yield from _base64(batches, flags=True)
+    yield from _base64(batches, head, flags=True)
     yield _after(head, outcome(), "</STREAM></BINARY2>")
 
 
 def binary(batches: Batches, head: Head, outcome: Ending) -> Iterator[bytes]:
     """Write rows as BINARY: the smallest integer of a type is null, NaN, the empty text, and ``?``."""
     yield _before(head, '<BINARY><STREAM encoding="base64">\n', magic=True)
-    yield from _base64(batches, flags=False)
+    yield from _base64(batches, head, flags=False)
     yield _after(head, outcome(), "</STREAM></BINARY>")
 
 
@@ -51,11 +51,14 @@ def metadata(head: Head, outcome: Outcome) -> str:
     return (_before(head, "") + _after(head, outcome, "")).decode()
 
 
-def _base64(batches: Batches, *, flags: bool) -> Iterator[bytes]:
+def _base64(batches: Batches, head: Head, *, flags: bool) -> Iterator[bytes]:
     """Write rows as base64; three bytes are four characters, so up to two wait for the next batch."""
     rest = b""
     for batch in pieces(batches):
-        cells = [votable_cells(column) for column in batch.columns]
+        cells = [
+            votable_cells(values, ascii=column.datatype.votable == "char")
+            for column, values in zip(head.columns, batch.columns, strict=True)
+        ]
         data = encode(cells, batch.num_rows, flags=flags, before=rest)
         whole = len(data) - len(data) % 3
         rest = data[whole:].tobytes()
