@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +14,10 @@ from lxml import etree
 from vobroker.alerts.columns import ALERT
 from vobroker.archive import Archive
 from vobroker.publish.render import Packet, packets
-from vobroker.publish.voevent import GROUPS, alert_event
-from vobroker.voevent import VOEvent, read, validate, write
+from vobroker.publish.voevent import GROUPS, alert_event, alerts_of, from_voevent
+from vobroker.voevent import VOEvent, VOEventError, read, validate, write
+from vobroker.voevent.citations import in_force, retraction
+from vobroker.voevent.event_types import event_types
 
 
 @pytest.fixture
@@ -31,17 +32,6 @@ def series(archive: Archive) -> list[VOEvent]:
     return [event for event in events if event.why and event.why.names == ("ZTF21abiuvdk",)]
 
 
-def of(text: str, kind: str) -> Any:
-    """Read a value as the column has it."""
-    if kind == "BOOLEAN":
-        return {"true": True, "false": False}[text]
-    if kind == "TIMESTAMP":
-        return datetime.fromisoformat(text).replace(tzinfo=None)
-    if kind == "REAL":
-        return float(np.float32(text))
-    return {"BIGINT": int, "INTEGER": int, "DOUBLE": float, "VARCHAR": str}[kind](text)
-
-
 _ANY = {
     "VARCHAR": st.text(),
     "BOOLEAN": st.booleans(),
@@ -50,9 +40,15 @@ _ANY = {
     "BIGINT": st.integers(-(2**63), 2**63 - 1),
     "REAL": st.floats(width=32),
     "DOUBLE": st.floats(),
-    "TIMESTAMP": st.datetimes(),
+    "TIMESTAMP": st.datetimes().map(lambda time: time.replace(fold=0)),
 }
 """Whatever a damaged or hostile packet can put into a column."""
+
+
+def same(value: Any) -> Any:
+    """A value such that NaN equals NaN, and 0 does not equal -0."""
+    return (type(value), repr(value))
+
 
 _ROWS = st.fixed_dictionaries({column.name: st.one_of(st.none(), _ANY[column.type]) for column in ALERT})
 
@@ -63,15 +59,19 @@ _ROWS = st.fixed_dictionaries({column.name: st.one_of(st.none(), _ANY[column.typ
     st.floats(-90, 90),
     st.floats(allow_nan=False, allow_infinity=False),
 )
-def test_no_alert_that_is_archived_can_stop_the_stream(
+def test_whatever_an_alert_holds_goes_through_an_event_and_back(
     schema: etree.XMLSchema, row: dict[str, Any], ra: float, dec: float, mjd: float
 ) -> None:
     night = 20260305 if 41317 <= mjd < 88069 else None
+    row["alert_id"] = row["alert_id"] or 0
     alert = row | {"survey": "ztf", "ra": ra, "dec": dec, "mjd": mjd, "night": night}
     event = alert_event(alert, ivorn="ivo://a.b/c#d", stream="c", version="1", created=datetime(2026, 3, 5))
     packet = write(event)
-    assert read(packet).ivorn == "ivo://a.b/c#d"
     schema.assertValid(etree.fromstring(packet))
+    again = from_voevent(read(packet))
+    assert {name: same(value) for name, value in again.items()} == {
+        name: same(value) for name, value in alert.items()
+    }
 
 
 def test_every_column_has_its_group() -> None:
@@ -92,13 +92,35 @@ def test_the_columns_of_the_alert_come_back_out_of_the_packet(
         alert = archive.query(
             "SELECT * FROM alert WHERE survey = ? AND alert_id = ?", [packet.survey, packet.alert_id]
         ).to_pylist()[0]
-        found = {param.name: param for group, param in read(packet.content).params() if group != "filter"}
+        event = read(packet.content)
+        assert from_voevent(event) == alert
+        found = {param.name: param for group, param in event.params() if group != "filter"}
         assert found.keys() == {name for name, value in alert.items() if value is not None}
         for name, param in found.items():
             column = ALERT[name]
-            assert of(param.value or "", column.type) == alert[name]
             assert (param.unit or "", param.ucd) == (column.unit, column.ucd)
             assert (param.data_type == "string") == (column.type not in ("INTEGER", "REAL", "DOUBLE"))
+
+
+def test_events_give_the_table_of_their_alerts(archive: Archive, rendered: list[Packet]) -> None:
+    some = rendered[::7]
+    table = alerts_of(read(packet.content) for packet in some)
+    for survey in ("lsst", "ztf"):
+        ids = [packet.alert_id for packet in some if packet.survey == survey]
+        known = archive.query(
+            "SELECT * FROM alert WHERE survey = ? AND alert_id = ANY(CAST(? AS BIGINT[]))", [survey, ids]
+        )
+        by_id = {row["alert_id"]: row for row in known.to_pylist()}
+        found = [row for row in table.to_pylist() if row["survey"] == survey]
+        assert found == [by_id[alert_id] for alert_id in ids]
+
+
+def test_a_param_that_is_not_what_its_column_is_is_told(rendered: list[Packet]) -> None:
+    event = read(rendered[0].content.replace(b'name="mjd" value="', b'name="mjd" value="x'))
+    with pytest.raises(VOEventError, match="the Param mjd is 'x"):
+        from_voevent(event)
+    with pytest.raises(VOEventError, match="is not the event of an alert: it has no survey, alert_id, mjd"):
+        from_voevent(VOEvent("ivo://a/b#c"))
 
 
 def test_an_event_says_where_and_when_in_the_frame_it_names(archive: Archive) -> None:
@@ -179,3 +201,37 @@ def test_a_survey_of_which_nothing_is_known_has_events_too() -> None:
     )
     assert validate(write(event)) == []
     assert {param.name: param.value for _, param in event.params()}["alert_id"] == "9223372036854775807"
+
+
+def test_another_version_of_the_filter_supersedes(archive: Archive, rendered: list[Packet]) -> None:
+    packet = rendered[0]
+    row = archive.alert(packet.survey, packet.alert_id)
+    assert row
+    made = {"ivorn": packet.ivorn, "stream": packet.stream, "created": datetime(2026, 3, 5, tzinfo=UTC)}
+    first = alert_event(row, version="aaaa", **made)
+    again = alert_event(row, version="bbbb", supersedes=packet.ivorn, cites="ivo://a.b/c#earlier", **made)
+    assert again.ivorn == f"{packet.ivorn}/bbbb"
+    assert again.citations
+    assert [(one.ivorn, one.cite) for one in again.citations.events] == [
+        (packet.ivorn, "supersedes"),
+        ("ivo://a.b/c#earlier", "followup"),
+    ]
+    gone = retraction(again, "A satellite.", date=datetime(2026, 3, 6, tzinfo=UTC))
+    assert gone.ivorn == f"{again.ivorn}/retraction"
+    for event in (again, gone):
+        assert validate(write(event)) == []
+    assert in_force([first, again]) == (again,)
+    assert in_force([first, again, gone]) == ()
+    with pytest.raises(VOEventError, match="not retracted without a reason"):
+        retraction(again, " ", date=datetime(2026, 3, 6, tzinfo=UTC))
+
+
+def test_known_objects_of_the_solar_system_are_typed_so(archive: Archive, rendered: list[Packet]) -> None:
+    seen = set()
+    for packet in rendered:
+        row = archive.alert(packet.survey, packet.alert_id)
+        assert row
+        types = [one.name for one in event_types(read(packet.content))]
+        assert types == (["solar-system"] if row["solar_system"] else [])
+        seen.add(bool(types))
+    assert seen == {True, False}

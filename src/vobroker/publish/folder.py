@@ -11,10 +11,14 @@ import os
 from pathlib import Path
 
 from vobroker.archive import Archive, ArchiveError
+from vobroker.publish.lightcurve import FORMS
 from vobroker.publish.render import packets
 
 POSITION = ".position"
 """File in the folder with the sequence number and the identifier of the last event written."""
+
+FORM = ".embed"
+"""File in the folder that says how its events carry their light curve; ``.embed-<stream>`` for one stream."""
 
 
 class PublishError(ArchiveError):
@@ -22,7 +26,12 @@ class PublishError(ArchiveError):
 
 
 def publish_folder(
-    archive: Archive, folder: Path, *, stream: str | None = None, role: str | None = None
+    archive: Archive,
+    folder: Path,
+    *,
+    stream: str | None = None,
+    role: str | None = None,
+    form: str | None = None,
 ) -> int:
     """Write the events that are not in a folder yet, to ``<stream>/<night>/<survey>-<alert id>.xml``.
 
@@ -38,6 +47,9 @@ def publish_folder(
         Only events of this stream, which has a position of its own.
     role
         Role of the packets, see :func:`vobroker.publish.render.packets`.
+    form
+        How they carry the light curve, one of :data:`vobroker.publish.lightcurve.FORMS`; by default as the
+        folder says, see :func:`embedding`.
 
     Returns
     -------
@@ -53,7 +65,9 @@ def publish_folder(
     position = folder / (f"{POSITION}-{stream}" if stream else POSITION)
     written = 0
     try:
-        for batch in packets(archive, after=_read(position, archive), stream=stream, role=role):
+        forms = form or embedding(folder)
+        begin = _read(position, archive)
+        for batch in packets(archive, after=begin, stream=stream, role=role, form=forms):
             for packet in batch:
                 night = folder / packet.stream / str(packet.night or "undated")
                 _write(night / f"{packet.survey}-{packet.alert_id}.xml", packet.content)
@@ -65,6 +79,50 @@ def publish_folder(
             f" {written} events written, the others follow at the next run"
         ) from error
     return written
+
+
+def embedding(folder: Path) -> dict[str, str]:
+    """Give how events carry their light curve, by stream; that of the others under an empty name.
+
+    Raises
+    ------
+    PublishError
+        If the folder says something that is none of :data:`vobroker.publish.lightcurve.FORMS`.
+    """
+    found = {"": "none"}
+    for file in sorted(folder.glob(f"{FORM}*")) if folder.is_dir() else ():
+        if file.name.endswith(".part"):
+            continue
+        form = file.read_text(errors="replace").strip()
+        if form not in FORMS:
+            raise PublishError(f"{file} says {form!r}; it must be one of {', '.join(FORMS)}")
+        found[file.name.removeprefix(FORM).removeprefix("-")] = form
+    return found
+
+
+def set_embedding(folder: Path, form: str, stream: str | None = None) -> None:
+    """Say how the events that are written to a folder from now on carry their light curve.
+
+    Parameters
+    ----------
+    folder
+        Made when it is not there.
+    form
+        One of :data:`vobroker.publish.lightcurve.FORMS`.
+    stream
+        Only events of this stream.
+
+    Raises
+    ------
+    PublishError
+        If there is no such form, or the folder cannot be written to.
+    """
+    if form not in FORMS:
+        raise PublishError(f"a light curve cannot be embedded as {form!r}; there are {', '.join(FORMS)}")
+    try:
+        _write(folder / (f"{FORM}-{stream}" if stream else FORM), f"{form}\n".encode())
+    except OSError as error:
+        raise PublishError(f"cannot write {error.filename or folder}: {error.strerror or error}") from error
 
 
 def _read(position: Path, archive: Archive) -> int:

@@ -9,6 +9,7 @@ Readers want ``isolation.level=read_committed``.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -49,12 +50,22 @@ class KafkaOutbox:
         Topics are called this and the filter's name; they are made when they are not there.
     form
         What the messages hold, see :data:`FORMS`.
+    embed
+        How VOEvents carry their light curve, see :func:`vobroker.publish.render.packets`.
     """
 
-    def __init__(self, connection: Connection, prefix: str, *, form: str = "voevent") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        prefix: str,
+        *,
+        form: str = "voevent",
+        embed: str | Mapping[str, str] = "none",
+    ) -> None:
         self.connection = connection
         self.prefix = prefix
         self.form = form
+        self.embed = embed if form == "voevent" else "none"
         self.group = f"{prefix}outbox"
         self._name = f"{self.group}-{uuid.uuid4()}"
         self._errors: list[KafkaError] = []
@@ -77,7 +88,8 @@ class KafkaOutbox:
         self._errors.clear()
         try:
             after = self._position(archive)
-            sent = sum(self._send(batch, archive) for batch in packets(archive, after=after, batch=_BATCH))
+            rendered = packets(archive, after=after, batch=_BATCH, form=self.embed)
+            sent = sum(self._send(batch, archive) for batch in rendered)
         except KafkaException as error:
             self.close()
             raise PublishError(self._told(error.args[0])) from error

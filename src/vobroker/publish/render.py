@@ -3,15 +3,21 @@
 # ruff: noqa: S608 -- the statements are put together from their own parts
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from vobroker.archive import Archive, ArchiveError
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vobroker.archive import Archive, ArchiveError, replay
 from vobroker.archive.tables import quote
 from vobroker.filters import starter_filters
+from vobroker.publish.lightcurve import FORMS, embed
 from vobroker.publish.voevent import alert_event
-from vobroker.voevent import write
+from vobroker.timeseries import LightCurve
+from vobroker.voevent import VOEventError, write
 
 _EVENTS = """
     SELECT event.sequence, event.ivorn, event.stream, event.version, event.cites, event.created, alert.*
@@ -24,6 +30,7 @@ _NEXT = f"""{_EVENTS}
     ) ORDER BY event.sequence
 """
 _ONE = f"{_EVENTS} WHERE event.ivorn = $1"
+_THESE = "survey = ? AND alert_id = ANY(CAST(? AS BIGINT[]))"
 
 _SIMULATED = {"lsst": "target_name", "ztf": "rbversion"}
 """Native column of each survey that begins with ``simulated`` where nothing was observed."""
@@ -44,7 +51,13 @@ class Packet(NamedTuple):
 
 
 def packets(
-    archive: Archive, *, after: int = 0, stream: str | None = None, role: str | None = None, batch: int = 1000
+    archive: Archive,
+    *,
+    after: int = 0,
+    stream: str | None = None,
+    role: str | None = None,
+    batch: int = 1000,
+    form: str | Mapping[str, str] = "none",
 ) -> Iterator[list[Packet]]:
     """Render the events behind a place in the archive, in order of appearance and in batches.
 
@@ -60,32 +73,71 @@ def packets(
         Role of the packets; where none is given, ``test`` for simulated alerts, else ``observation``.
     batch
         Most events in a batch; each batch is one look-up.
+    form
+        How packets carry the light curve, one of :data:`vobroker.publish.lightcurve.FORMS`. It is the history
+        in the alert's own packet: what the survey knew then, and the same bytes for ever. Or a form for each
+        stream, the others' under an empty name.
+
+    Raises
+    ------
+    VOEventError
+        If there is no such form.
     """
     while rows := archive.query(_NEXT, [after, stream, batch]).to_pylist():
-        yield _packets(archive, rows, role)
+        yield _packets(archive, rows, role, form)
         if len(rows) < batch:
             return
         after = rows[-1]["sequence"]
 
 
-def render(archive: Archive, ivorn: str, *, role: str | None = None) -> bytes:
+def render(
+    archive: Archive, ivorn: str, *, role: str | None = None, form: str | Mapping[str, str] = "none"
+) -> bytes:
     """Give the packet of one event, byte for byte as :func:`packets` does.
 
     Raises
     ------
     ArchiveError
         If there is no such event.
+    VOEventError
+        If there is no such form.
     """
     rows = archive.query(_ONE, [ivorn]).to_pylist()
     if not rows:
         raise ArchiveError(f"there is no event {ivorn} in {archive.place}")
-    return _packets(archive, rows, role)[0].content
+    return _packets(archive, rows, role, form)[0].content
 
 
-def _packets(archive: Archive, rows: list[dict[str, Any]], role: str | None) -> list[Packet]:
+def history(archive: Archive, survey: str, alert_ids: list[int]) -> dict[int, LightCurve]:
+    """Give the light curves that the packets of alerts hold, by alert; those without an object have none."""
+    found: dict[int, LightCurve] = {}
+    for batch in replay.batches(archive.stored(_THESE, [survey, alert_ids])):
+        measured = pa.Table.from_batches([batch.measurements()])
+        for row, alert in enumerate(batch.alert.to_pylist()):
+            points = measured.filter(pc.equal(measured["row"], row)).drop_columns(["row"])
+            if alert["object_id"] is not None:
+                ra, dec = (math.nan, math.nan) if alert["solar_system"] else (alert["ra"], alert["dec"])
+                found[alert["alert_id"]] = LightCurve(survey, alert["object_id"], ra, dec, points)
+    return found
+
+
+def _packets(
+    archive: Archive, rows: list[dict[str, Any]], role: str | None, form: str | Mapping[str, str]
+) -> list[Packet]:
+    forms = {"": form} if isinstance(form, str) else form
+    if wrong := set(forms.values()).difference(FORMS):
+        raise VOEventError(
+            f"a light curve cannot be embedded as {min(wrong)!r}; there are {', '.join(FORMS)}"
+        )
+    of_row = [forms.get(row["stream"], forms.get("", "none")) for row in rows]
     simulated = set() if role else _simulated(archive, rows)
+    curves: dict[tuple[str, int], LightCurve] = {}
+    wanted_rows = [row for row, how in zip(rows, of_row, strict=True) if how != "none"]
+    for survey in sorted({row["survey"] for row in wanted_rows}):
+        wanted = sorted({row["alert_id"] for row in wanted_rows if row["survey"] == survey})
+        curves |= {(survey, alert): curve for alert, curve in history(archive, survey, wanted).items()}
     found = []
-    for row in rows:
+    for row, how in zip(rows, of_row, strict=True):
         alert = row["survey"], row["alert_id"]
         event = alert_event(
             row,
@@ -97,6 +149,8 @@ def _packets(archive: Archive, rows: list[dict[str, Any]], role: str | None) -> 
             description=_descriptions().get(row["version"], ""),
             role=role or ("test" if alert in simulated else "observation"),
         )
+        if alert in curves:
+            event = embed(event, curves[alert], how)
         told = {name: row[name] for name in Packet._fields if name != "content"}
         found.append(Packet(**told, content=write(event)))
     return found

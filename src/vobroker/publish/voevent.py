@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 
 from vobroker.alerts.columns import ALERT
 from vobroker.publish.observatories import OBSERVATORIES, Observatory
 from vobroker.publish.times import iso_utc
+from vobroker.publish.values import DATA_TYPES, characters, decoded, encoded, text_of, value_of
+from vobroker.voevent.citations import superseding
+from vobroker.voevent.errors import VOEventError
+from vobroker.voevent.event_types import inference
 from vobroker.voevent.model import (
     AstroCoords,
     AstroCoordSystem,
@@ -39,6 +42,7 @@ from vobroker.voevent.model import (
     Who,
     Why,
 )
+from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Column
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -72,7 +76,6 @@ _UNKNOWN_RADIUS = 1.0
 """Position error in arcsec of a survey of which nothing is known."""
 
 _GROUPED = {name: tuple(ALERT[column] for column in columns) for name, columns in GROUPS.items()}
-_DATA_TYPES = {"SMALLINT": "int", "INTEGER": "int", "REAL": "float", "DOUBLE": "float"}
 
 
 def alert_event(
@@ -85,13 +88,14 @@ def alert_event(
     cites: str | None = None,
     description: str = "",
     role: str = "observation",
+    supersedes: str | None = None,
 ) -> VOEvent:
     """Make the event of an alert that passed a filter.
 
     Parameters
     ----------
     alert
-        Columns of ``ALERT``; nulls are left out of the event.
+        Columns of ``ALERT``; nulls are left out of the event, NaN is not.
     ivorn
         Identifier of the event, ``ivo://<authority>/<stream>#<survey>-<alert id>``.
     stream, version
@@ -104,6 +108,10 @@ def alert_event(
         What the filter looks for.
     role
         ``test`` for what was not observed.
+    supersedes
+        Identifier of the event that this one takes the place of: that of the same alert by another version of
+        the filter, or of the alert before the survey corrected it. The event's identifier is then that one's
+        and the version.
 
     Returns
     -------
@@ -116,7 +124,7 @@ def alert_event(
     groups = [Group(name, params=_params(alert, columns)) for name, columns in _GROUPED.items()]
     judged_by = Group("filter", params=(Param("stream", stream), Param("filter_version", version)))
     assessment = (f"Passed the filter {stream}, version {version}.", description)
-    return VOEvent(
+    event = VOEvent(
         ivorn=ivorn,
         role=role,
         who=Who(
@@ -130,47 +138,79 @@ def alert_event(
         ),
         how=_how(survey, telescope),
         why=Why(
-            names=tuple(map(_characters, filter(None, (alert["object_id"],)))),
+            names=tuple(map(characters, filter(None, (alert["object_id"],)))),
+            inferences=(inference("solar-system"),) if alert["solar_system"] else (),
             descriptions=tuple(filter(None, assessment)),
         ),
         citations=Citations((EventIVORN(cites, "followup"),)) if cites else None,
     )
+    if supersedes is None:
+        return event
+    reason = f"The same alert by version {version} of the filter."
+    return superseding(event, supersedes, reason, revision=version)
+
+
+def from_voevent(event: VOEvent) -> dict[str, Any]:
+    """Give the columns of the alert that an event was made from, as :func:`alert_event` took them.
+
+    A column without a Param is null. Params of other groups, and with names of no column, are passed over.
+
+    Returns
+    -------
+    dict
+        A value for each column of ``ALERT``.
+
+    Raises
+    ------
+    VOEventError
+        If a Param is not what its column is, or the event is no alert of a survey.
+    """
+    row: dict[str, Any] = dict.fromkeys(ALERT.names)
+    for group, param in event.params():
+        name = param.name or ""
+        if group not in GROUPS or name not in GROUPS[group]:
+            continue
+        text = "".join(param.text) if param.value is None else param.value
+        try:
+            row[name] = value_of(decoded(text, param.utype), ALERT[name])
+        except ValueError as error:
+            raise VOEventError(f"{event.ivorn}: the Param {name} is {text[:40]!r}: {error}") from error
+    missing = [name for name in ("survey", "alert_id", "mjd", "ra", "dec") if row[name] is None]
+    if missing:
+        raise VOEventError(f"{event.ivorn} is not the event of an alert: it has no {', '.join(missing)}")
+    return row
+
+
+def alerts_of(events: Iterable[VOEvent]) -> pa.Table:
+    """Give the alerts of events as a table in the columns and types of ``ALERT``.
+
+    Raises
+    ------
+    VOEventError
+        If one is not the event of an alert, see :func:`from_voevent`.
+    """
+    return pa.Table.from_pylist([from_voevent(event) for event in events], schema=schema(ALERT))
 
 
 def _params(alert: Mapping[str, Any], columns: tuple[Column, ...]) -> tuple[Param, ...]:
-    return tuple(
-        Param(
-            column.name,
-            text,
-            column.unit or None,
-            column.ucd or None,
-            _DATA_TYPES.get(column.type, "string"),
-            descriptions=(column.description,),
+    params = []
+    for column in columns:
+        text = text_of(alert[column.name], column)
+        if text is None:
+            continue
+        text, utype = encoded(text)
+        params.append(
+            Param(
+                column.name,
+                text,
+                column.unit or None,
+                column.ucd or None,
+                DATA_TYPES.get(column.type, "string"),
+                utype,
+                descriptions=(column.description,),
+            )
         )
-        for column in columns
-        if (text := _text(alert[column.name], column.type)) is not None
-    )
-
-
-def _text(value: Any, kind: str) -> str | None:
-    """Write a value so that it reads back the same; None for a null and for what is not a number."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    if kind == "REAL":
-        return str(np.float32(value))
-    if kind == "BOOLEAN":
-        return str(value).lower()
-    if kind == "TIMESTAMP":
-        return f"{value.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
-    return _characters(str(value))
-
-
-def _characters(text: str) -> str:
-    """Replace what XML has no character for (XML 1.0, 2.2) by U+FFFD."""
-    return _NO_CHARACTER.sub("\ufffd", text)
-
-
-_NO_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+    return tuple(params)
 
 
 @cache

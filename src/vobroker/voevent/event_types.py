@@ -1,8 +1,8 @@
 """The type of an event: what its author takes it for, as a concept of the Unified Astronomy Thesaurus.
 
 The convention: one ``Why/Inference`` for each type, with the concept's URI in ``Concept``, its label in
-``Name`` and, where the author can say it, a ``probability``. All of that is in the schema of version 2.0; what
-changes is that the concept comes from one vocabulary, as in the examples of the draft of version 2.1. A
+``Name`` and, where the author can say it, a ``probability``. All of that is in the schema of version 2.0;
+what changes is that the concept comes from one vocabulary, as in the examples of the draft of version 2.1. A
 subscriber selects by it with ``//Why/Inference[Concept="http://astrothesaurus.org/uat/629"]``.
 """
 

@@ -2,8 +2,8 @@
 
 The convention stays within the schema of version 2.0. The Group is named ``orbit`` and typed
 ``orbital-elements``; each Param has the name, unit and UCD of :data:`ELEMENTS`; the Params of text say frame
-and centre. Where the object is at each time is a Reference with the meaning :data:`EPHEMERIS`, such as a query
-to a service or a VOTable; fetching it is the caller's.
+and centre. Where the object is at each time is a Reference with the meaning :data:`EPHEMERIS`, such as a
+query to a service or a VOTable; fetching it is the caller's.
 """
 
 from __future__ import annotations
