@@ -15,6 +15,7 @@ GROUPS = (
     "query",
     "filter",
     "lightcurve",
+    "timeseries",
     "alert",
     "voevent",
     "simulate",

@@ -62,13 +62,8 @@ def _scope(one: etree._Element) -> list[etree._Element]:
     return [] if around is None else list(around.iter("{*}RESOURCE"))
 
 
-def write(
-    series: Sequence[Series],
-    annotate: Callable[[Sequence[Parts], Sequence[Model]], str],
-    *,
-    within_resources: bool = False,
-) -> bytes:
-    """Write series with annotations beside TIMESYS, COOSYS and groups, for readers that know no annotations.
+def write(series: Sequence[Series], annotate: Callable[[Sequence[Parts], Sequence[Model]], str]) -> bytes:
+    """Write series with one annotation, and TIMESYS, COOSYS and groups for readers that know no annotations.
 
     Parameters
     ----------
@@ -76,23 +71,9 @@ def write(
         What to write.
     annotate
         Writes the annotation of tables.
-    within_resources
-        Whether each resource has an annotation of its own, or the document one.
     """
     written = [parts(banded(one), number) for number, one in enumerate(series, 1)]
-    models = [model(one) for one in written]
-    if within_resources:
-        return document(
-            *(
-                resource(
-                    resource(annotate([one], [its]), kind="meta"),
-                    *one.systems,
-                    one.table(*one.calibrations),
-                )
-                for one, its in zip(written, models, strict=True)
-            )
-        )
     return document(
-        annotate(written, models),
+        annotate(written, [model(one) for one in written]),
         *(resource(*one.systems, one.table(*one.calibrations)) for one in written),
     )

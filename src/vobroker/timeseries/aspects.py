@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vobroker.timeseries.series import Band, Series
+from vobroker.timeseries.series import ROLES, Series
 
 Values = dict[str, Any]
 """What a series says of an aspect: the value by the key of its statement."""
@@ -102,21 +102,8 @@ ASPECTS: tuple[Aspect, ...] = (
     Aspect("space.equinox", "Equinox", _of_space("equinox")),
     Aspect("space.epoch", "Epoch of coordinates", _of_space("epoch")),
     Aspect("space.position", "Reference position of coordinates", _of_space("position")),
-    Aspect("column.notes", "UCDs and descriptions of columns", lambda s: dict(_notes(s))),
+    Aspect("column.ucd", "UCD", _of_columns(*ROLES, key="ucd")),
+    Aspect("column.description", "Description", _of_columns(*ROLES, key="description")),
     Aspect("columns", "Further columns", _further),
 )
 """All aspects, in the order of reports."""
-
-BY_KEY = {aspect.key: aspect for aspect in ASPECTS}
-
-
-def _notes(series: Series) -> Iterator[tuple[str, str]]:
-    for role in series.roles:
-        for key in ("ucd", "description"):
-            if value := series.note(role, key):
-                yield f"column.{role}.{key}", value
-
-
-def band_of(series: Series, name: str) -> Band | None:
-    """Give a band of a series by its name."""
-    return next((band for band in series.bands if band.name == name), None)

@@ -128,6 +128,11 @@ def type_name(text: str) -> str:
     return ZERO_POINT_TYPES[int(text)] if text in _TYPES else text
 
 
+def name_in(key: str) -> str:
+    """Give the name in the middle of a key: ``g`` of ``band.g.filter``. Names may have dots in them."""
+    return key.partition(".")[2].rpartition(".")[0]
+
+
 def word_of(text: str) -> str:
     """Give a word of a vocabulary as the vocabulary has it; empty for words that say nothing."""
     word = text.strip().upper()
@@ -197,18 +202,15 @@ def assemble(rows: pa.Table, found: Findings, *, object_column: str = "") -> lis
         Column that identifies the object; a table of several makes a series of each.
     """
     _name_bands(rows, found)
-    names = list(dict.fromkeys(key.split(".")[1] for key in found.values if key.startswith("band.")))
+    names = list(dict.fromkeys(name_in(key) for key in found.values if key.startswith("band.")))
     if column := found.roles.get("band"):
         there = [name for name in rows[column].unique().to_pylist() if name]
         names = [*there, *(name for name in names if name not in there)]
         for name in there:
             found.say(f"band.{name}.name", name, found.statements["column.band"][0])
     time = found.roles.get("time", "")
-    times = {
-        key.split(".")[1]: _frame(found, f"times.{key.split('.')[1]}")
-        for key in found.values
-        if key.startswith("times.") and key.split(".")[1] in rows.column_names
-    }
+    others = dict.fromkeys(name_in(key) for key in found.values if key.startswith("times."))
+    times = {name: _frame(found, f"times.{name}") for name in others if name in rows.column_names}
     if time:
         times[time] = _frame(found, "time")
         _complain_about_time(found)
@@ -246,7 +248,7 @@ def _band(name: str, values: Mapping[str, Any]) -> Band:
 
 def _name_bands(rows: pa.Table, found: Findings) -> None:
     """Give the photometric system that names no band the name of the one band it can be of."""
-    if not any(key.startswith("band..") for key in found.values):
+    if not any(key.startswith("band.") and not name_in(key) for key in found.values):
         return
     identifier = str(found.get("band..filter"))
     column = found.roles.get("band")

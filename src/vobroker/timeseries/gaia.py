@@ -24,7 +24,7 @@ from vobroker.timeseries.series import (
     renamed,
 )
 from vobroker.timeseries.times import convert
-from vobroker.timeseries.writing import document, field, resource
+from vobroker.timeseries.writing import column_field, document, resource
 from vobroker.votypes.votable import element, tabledata
 
 FRAME = TimeFrame("TCB", 2455197.5, "BARYCENTER")
@@ -107,7 +107,8 @@ LACKS = {
     "space.equinox": _DROPPED,
     "space.epoch": _DROPPED,
     "space.position": _DROPPED,
-    "column.notes": "the words are Gaia's",
+    "column.ucd": "the words are Gaia's",
+    "column.description": "the words are Gaia's",
     "columns": "only those that Gaia has",
 }
 
@@ -201,7 +202,7 @@ def write(series: Sequence[Series]) -> bytes:
         If one cannot be told in Gaia's terms.
     """
     rows = pa.concat_tables([_flat(told(one)) for one in series])
-    columns = (field(one, "") for one in COLUMNS)
+    columns = (column_field(one, "") for one in COLUMNS)
     table = element(
         "TABLE",
         {"nrows": str(len(rows))},

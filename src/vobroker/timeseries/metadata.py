@@ -14,7 +14,7 @@ from vobroker.timeseries.findings import Findings, unit_of
 from vobroker.timeseries.look import Look
 from vobroker.timeseries.series import MJD, Document, Series, SpaceFrame, Statement
 from vobroker.timeseries.tables import Table
-from vobroker.timeseries.writing import document, field, resource
+from vobroker.timeseries.writing import column_field, document, resource
 from vobroker.timeseries.xml import line, path, place
 from vobroker.votypes.votable import element, tabledata
 
@@ -96,7 +96,7 @@ def write(
     arrays = [pa.array([value(one) or None for one in sums], column.type) for column, value in columns]
     rows = pa.table(arrays, schema=schema)
     attributes = {"name": "series", "nrows": str(len(rows))} | ({"utype": utype} if utype else {})
-    fields = (field(one, one.name) for one in schema)
+    fields = (column_field(one, one.name) for one in schema)
     table = element(
         "TABLE", attributes, "\n", *(f"{one}\n" for one in fields), element("DATA", {}, tabledata(rows))
     )

@@ -90,16 +90,17 @@ class Model:
 def model(parts: Parts) -> Model:
     """Describe a series in the models."""
     series, mark = parts.series, parts.table_id.removeprefix("light_curve")
+    shared = parts.time_id.removeprefix("time_frame")
     frames: dict[TimeFrame, str] = {}
     for frame in (series.time, *series.times.values()):
-        frames.setdefault(frame, f"time_system{mark}" + (f"_{len(frames) + 1}" if frames else ""))
-    space_id = f"space_system{mark}" if series.space != SpaceFrame() else ""
+        frames.setdefault(frame, "time_system" + (f"_{len(frames) + 1}" if frames else "") + shared)
+    space_id = f"space_system{shared}" if series.space != SpaceFrame() else ""
     systems = [_time_system(frame, name) for frame, name in frames.items()]
     if space_id:
         systems.append(_space_system(series.space, space_id))
     collection = f"photometric_systems{mark}"
     calibrations = tuple(
-        _calibration(band, f"photometric_system{mark}_{place}") for place, band in enumerate(series.bands, 1)
+        _calibration(band, f"photometric_system_{place}{mark}") for place, band in enumerate(series.bands, 1)
     )
     own = series.roles.get("time", "")
     times = [own, *(name for name in series.times if name != own)] if own else list(series.times)
@@ -179,7 +180,7 @@ def _quantity(owner: str, value: Quantity) -> tuple[Leaf, ...]:
 
 
 def _observable(measure: Instance, independent: bool) -> Instance:
-    dependent = Leaf("cube:DataAxis.dependent", "ivoa:boolean", "false" if independent else "true")
+    dependent = Leaf("cube:DataAxis.dependent", "ivoa:boolean", "False" if independent else "True")
     return Instance("cube:Observable", "", (dependent, measure))
 
 

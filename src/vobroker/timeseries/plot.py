@@ -7,7 +7,9 @@ draw them in any thread. The same light curve always gives the same bytes.
 from __future__ import annotations
 
 import io
+import math
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -25,8 +27,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 
+from vobroker.timeseries.errors import TimeSeriesError
 from vobroker.timeseries.model import LightCurve
-from vobroker.timeseries.style import DARK, LIGHT, MARKERS, OTHER_MARKER, Style
+from vobroker.timeseries.series import MJD, Series
+from vobroker.timeseries.style import DARK, LIGHT, LIKE, MARKERS, OTHER_MARKER, Style
+from vobroker.timeseries.times import in_scale
 
 Format = Literal["svg", "png"]
 
@@ -67,7 +72,7 @@ class _Points:
 
 
 def render(
-    light_curve: LightCurve, format: Format = "svg", *, flux: bool = False, dark: bool = False
+    light_curve: LightCurve | Series, format: Format = "svg", *, flux: bool = False, dark: bool = False
 ) -> bytes:
     """Draw a light curve.
 
@@ -118,8 +123,14 @@ def picture(drawn: Figure, format: Format, title: str, description: str) -> byte
     return _speaking(image.getvalue(), description) if format == "svg" else image.getvalue()
 
 
-def figure(light_curve: LightCurve, *, flux: bool = False, dark: bool = False) -> Figure:
-    """Draw a light curve as a matplotlib figure; parameters as for :func:`render`."""
+def figure(light_curve: LightCurve | Series, *, flux: bool = False, dark: bool = False) -> Figure:
+    """Draw a light curve as a matplotlib figure; parameters as for :func:`render`.
+
+    A series of any origin has its own units and times. It is drawn in magnitudes where it has any, and
+    with a calendar where scale and origin of its times are known.
+    """
+    if isinstance(light_curve, Series):
+        return _series(light_curve, flux=flux, dark=dark)
     style = DARK if dark else LIGHT
     drawn = Figure(figsize=_SIZE, dpi=_DPI, layout="constrained", facecolor=style.ground)
     axes = drawn.add_subplot(facecolor=style.ground)
@@ -150,8 +161,114 @@ def figure(light_curve: LightCurve, *, flux: bool = False, dark: bool = False) -
     return drawn
 
 
-def describe(light_curve: LightCurve) -> str:
+def _series(series: Series, *, flux: bool, dark: bool) -> Figure:
+    """Draw a series of any origin."""
+    style = DARK if dark else LIGHT
+    drawn = Figure(figsize=_SIZE, dpi=_DPI, layout="constrained", facecolor=style.ground)
+    axes = drawn.add_subplot(facecolor=style.ground)
+    value = "flux" if "flux" in series.roles and (flux or "mag" not in series.roles) else "mag"
+    if "time" not in series.roles or value not in series.roles or not len(series):
+        axes.text(0.5, 0.5, f"{series.object_id or 'series'}: no measurements", ha="center", color=style.ink)
+        axes.set_axis_off()
+        return drawn
+    size = _MARKER if len(series) <= _CROWD else _SMALL_MARKER
+    shown, names = [], []
+    for name, colour, marker in _looks(series, style):
+        points = _of_band(series, name, value)
+        _draw(axes, points, colour, marker, size, style)
+        shown.append(points)
+        names.append(_sample(colour, style.ink, marker, name or "no band"))
+    where = "" if series.ra is None or series.dec is None else f"{series.ra:.5f}° {series.dec:+.5f}°"
+    subtitle = "   ".join(filter(None, (series.survey.upper(), where, where and series.space.system)))
+    _dress(axes, series.object_id, subtitle, _time_label(series), style)
+    times = np.concatenate([points.mjd for points in shown])
+    if np.nanmin(times) == np.nanmax(times):  # one moment has no width: show its day
+        axes.set_xlim(float(np.nanmin(times)) - 0.5, float(np.nanmax(times)) + 0.5)
+    low, high = axes.get_xlim()
+    shift = _calendar_shift(series, (low + high) / 2)
+    both: list[Axes | SecondaryAxis] = [axes]
+    if shift is not None and _has_dates(*(edge + shift + _MJD_OF_UNIX_EPOCH for edge in (low, high))):
+        both.append(_dates(axes, shift))
+    _ink(axes, both, style)
+    if value == "mag":
+        axes.invert_yaxis()
+        systems = {band.magnitude_system for band in series.bands if band.magnitude_system}
+        axes.set_ylabel(f"{systems.pop()} magnitude" if len(systems) == 1 else "Magnitude")
+    else:
+        unit = series.note("flux", "unit")
+        axes.set_ylabel(f"Flux ({unit})" if unit else "Flux (no unit given)", parse_math=False)
+    names += _explanations(shown, style)
+    drawn.legend(handles=names, loc="outside right upper", frameon=False, labelcolor=style.ink)
+    return drawn
+
+
+def _time_label(series: Series) -> str:
+    """Say what the numbers on the axis of times are."""
+    frame, unit = series.time, series.note("time", "unit") or "d"
+    if frame.origin is None:
+        name = f"Time from an unknown origin ({unit})"
+    elif unit == "d" and frame.origin in (MJD, 0):
+        name = "MJD" if frame.origin else "JD"
+    else:
+        name = f"JD − {frame.origin:.10g} ({unit})"
+    return f"{name}, {frame.scale or 'unknown scale'}, {(frame.position or 'unknown place').lower()}"
+
+
+def _calendar_shift(series: Series, middle: float) -> float | None:
+    """Give what to add to a time for UTC days since 1970; None where that is not known."""
+    frame = series.time
+    if frame.origin is None or not frame.scale or series.note("time", "unit") not in ("", "d"):
+        return None
+    whole = math.floor(frame.origin)
+    dates = np.array([float(whole)]), np.array([frame.origin - whole + middle])
+    try:
+        day, rest = in_scale(dates, frame.scale, "UTC")
+    except TimeSeriesError:
+        return None
+    return float((day[0] - MJD - _MJD_OF_UNIX_EPOCH) + rest[0] - middle)
+
+
+def _looks(series: Series, style: Style) -> Iterator[tuple[str | None, str, str]]:
+    """Give each band with a colour and a marker; bands that are not Rubin's take what is left in turn."""
+    column = series.column("band")
+    names: list[str | None] = [None] if column is None else column.unique().to_pylist()
+    if column is None and series.bands:
+        names = [series.bands[0].name]
+    order = {band.name: place for place, band in enumerate(series.bands)}
+    names.sort(key=lambda name: (name is None, order.get(name or "", len(order)), name or ""))
+    taken = {name if name in MARKERS else LIKE.get(name or "", "") for name in names}
+    spare = iter([band for band in "grizuy" if band not in taken])
+    for name in names:
+        known = name if name in MARKERS else LIKE.get(name or "") or next(spare, "")
+        yield name, style.colour(known), MARKERS.get(known or "", OTHER_MARKER)
+
+
+def _of_band(series: Series, name: str | None, value: str) -> _Points:
+    """Give the measurements of a band in their own units."""
+    column = series.roles.get("band")
+    rows = series.points
+    if column is not None:
+        chosen = rows[column]
+        rows = rows.filter(pc.is_null(chosen) if name is None else pc.equal(chosen, name))
+
+    def numbers(role: str) -> Floats:
+        return _column(rows, series.roles[role]) if role in series.roles else np.full(len(rows), np.nan)
+
+    kind = np.full(len(rows), "", object)
+    if "kind" in series.roles:
+        kind = rows[series.roles["kind"]].to_numpy(zero_copy_only=False)
+    limit = kind == "limit"
+    shown = np.where(limit, numbers("limiting_mag"), numbers(value)) if value == "mag" else numbers(value)
+    none = np.zeros(len(rows), np.bool_)
+    return _Points(numbers("time"), shown, numbers(f"{value}_error"), limit, kind == "forced", none)
+
+
+def describe(light_curve: LightCurve | Series) -> str:
     """Say in one sentence what a plot of the light curve shows."""
+    if isinstance(light_curve, Series):
+        bands = ", ".join(band.name for band in light_curve.bands)
+        about = f"{len(light_curve)} measurements{f' in {bands}' if bands else ''}"
+        return f"{light_curve.object_id or 'An object'}: {about}; times are {light_curve.time}."
     counts = {
         "detections": len(light_curve.detections),
         "forced measurements": len(light_curve.forced),
@@ -265,21 +382,34 @@ def _explanations(shown: list[_Points], style: Style) -> list[Line2D]:
 def _axes(axes: Axes, light_curve: LightCurve, style: Style) -> None:
     """Title, MJD below, calendar date above."""
     where = "" if np.isnan(light_curve.ra) else f"   {light_curve.ra:.5f}° {light_curve.dec:+.5f}° ICRS"
-    # Names are names: a dollar sign in one starts no formula.
-    named: dict[str, Any] = {"color": style.ink, "parse_math": False}
-    axes.set_title(light_curve.object_id, loc="left", fontweight="bold", fontsize=12, **named)
-    axes.set_title(f"{light_curve.survey.upper()}{where}", loc="right", fontsize=9, **named)
-    axes.set_xlabel("MJD (TAI)")
-    axes.margins(0.04, 0.08)
+    _dress(axes, light_curve.object_id, f"{light_curve.survey.upper()}{where}", "MJD (TAI)", style)
     low, high = axes.get_xlim()
     if np.ptp(_column(light_curve.points, "mjd")) == 0:  # one moment has no width: show its day
         axes.set_xlim((low + high - 1) / 2, (low + high + 1) / 2)
-    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
-    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     both: list[Axes | SecondaryAxis] = [axes]
-    if _has_dates(*axes.get_xlim()):
-        both.append(_dates(axes))
+    low, high = axes.get_xlim()
+    if _has_dates(low, high):
+        both.append(_dates(axes, float(_unix_days((low + high) / 2)) - (low + high) / 2))
+    _ink(axes, both, style)
+
+
+def _dress(axes: Axes, title: str, subtitle: str, times: str, style: Style) -> None:
+    """Title and name of the axis of times."""
+    # Names are names: a dollar sign in one starts no formula.
+    named: dict[str, Any] = {"color": style.ink, "parse_math": False}
+    axes.set_title(title, loc="left", fontweight="bold", fontsize=12, **named)
+    axes.set_title(subtitle, loc="right", fontsize=9, **named)
+    axes.set_xlabel(times)
+    axes.margins(0.04, 0.08)
+
+
+def _ink(axes: Axes, both: list[Axes | SecondaryAxis], style: Style) -> None:
+    """Ticks, labels and frame."""
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    for axis in (axes.xaxis, axes.yaxis):
+        plain = ScalarFormatter(useOffset=False)
+        plain.set_scientific(axis is axes.yaxis)  # a Julian date is read with all its digits
+        axis.set_major_formatter(plain)
     for each in both:
         each.tick_params(direction="in", colors=style.ink, which="both")
         each.xaxis.label.set_color(style.ink)
@@ -290,11 +420,12 @@ def _axes(axes: Axes, light_curve: LightCurve, style: Style) -> None:
     axes.minorticks_on()
 
 
-def _dates(axes: Axes) -> SecondaryAxis:
-    """Add the calendar above the axes, in UTC as everybody reads dates, with the year in its name."""
+def _dates(axes: Axes, shift: float) -> SecondaryAxis:
+    """Add the calendar above the axes, in UTC as everybody reads dates, with the year in its name.
+
+    ``shift`` is what to add to a time for UTC days since 1970.
+    """
     low, high = axes.get_xlim()
-    middle = (low + high) / 2
-    shift = float(_unix_days(middle)) - middle
     dates = axes.secondary_xaxis(
         "top", functions=(lambda mjd: np.add(mjd, shift), lambda day: np.subtract(day, shift))
     )

@@ -9,6 +9,9 @@ MARKERS = {"u": "^", "g": "o", "r": "s", "i": "D", "z": "P", "y": "p"}
 
 OTHER_MARKER = "h"
 
+LIKE = {"G": "g", "BP": "u", "RP": "r", "zg": "g", "zr": "r", "zi": "i"}
+"""Bands of Gaia and ZTF that look like one of Rubin's."""
+
 
 @dataclass(frozen=True)
 class Style:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
 import pyarrow as pa
@@ -108,75 +108,111 @@ class Parts:
         )
 
 
-def parts(series: Series, number: int = 1, *, binary: bool = False) -> Parts:
-    """Write the elements of a series; ``number`` keeps the IDs of several in a document apart."""
+def parts(series: Series, number: int = 1, *, group: int = 0, binary: bool = False) -> Parts:
+    """Write the elements of a series.
+
+    Parameters
+    ----------
+    series
+        The series.
+    number
+        Keeps the IDs of several tables in a document apart.
+    group
+        The number of the table whose frames are those of this one too; its own by default.
+    binary
+        Rows as BINARY2 instead of TABLEDATA.
+    """
     series = known(series)
-    suffix = "" if number == 1 else f"_{number}"
-    taken: list[str] = []
-
-    def identifier(wanted: str) -> str:
-        plain = re.sub(r"[^A-Za-z0-9_]", "_", wanted) or "column"
-        plain = plain if re.match(r"[A-Za-z_]", plain) else f"_{plain}"
-        taken.append(free_name(plain, taken) if plain in taken else plain)
-        return taken[-1] + suffix
-
-    table_id = identifier("light_curve")
-    time_id, space_id = identifier("time_frame"), identifier("space_frame") if _framed(series) else ""
-    systems = [coosys(series.space, space_id)] if space_id else []
-    refs = dict.fromkeys(("ra", "dec"), space_id)
-    frames: dict[TimeFrame, str] = {series.time: time_id}
-    systems.append(timesys(series.time, time_id))
+    ids = _Identifiers(mark(number), mark(group or number))
+    table_id = ids.own("light_curve")
+    space_id = ids.shared("space_frame") if _framed(series) else ""
+    frames: dict[TimeFrame, str] = {series.time: ids.shared("time_frame")}
     for frame in series.times.values():
         if frame not in frames and frame != TimeFrame():
-            frames[frame] = identifier(f"time_frame_{len(frames) + 1}")
-            systems.append(timesys(frame, frames[frame]))
-    roles = {name: role for role, name in series.roles.items()}
-    fields = {name: identifier(name) for name in series.points.column_names}
-    columns = []
-    for one in series.points.schema:
-        role = roles.get(one.name, "")
-        if role == "time":
-            ref = time_id
-        else:
-            other = series.times.get(one.name, TimeFrame())
-            ref = refs.get(role, "") if other == TimeFrame() else frames[other]
-        columns.append(field(one, fields[one.name], ref))
-    values = {
-        "survey": (series.survey, "meta.id;instr.obsty", "Survey that made the measurements", ""),
-        "object_id": (series.object_id, "meta.id;src;meta.main", "Identifier of the object", ""),
-        "title": (series.title, "meta.title", "What the series is called", ""),
-        "ra": (series.ra, "pos.eq.ra;meta.main", "Right ascension of the object", "deg"),
-        "dec": (series.dec, "pos.eq.dec;meta.main", "Declination of the object", "deg"),
-    }
-    params = {
-        key: identifier(f"object_{key}" if key in ("ra", "dec") else key)
-        for key, v in values.items()
-        if v[0] not in ("", None)
-    }
-    written = [
-        param(
-            name.removesuffix(suffix) if suffix else name,
-            *values[key],
-            identifier=name,
-            ref=space_id if key in ("ra", "dec") else "",
-        )
-        for key, name in params.items()
-    ]
+            frames[frame] = ids.shared(f"time_frame_{len(frames) + 1}")
+    systems = [coosys(series.space, space_id)] if space_id else []
+    systems += [timesys(frame, name) for frame, name in frames.items()]
+    fields = {name: ids.own(name) for name in series.points.column_names}
+    params = _params(series, ids, space_id)
+    columns = [fields[series.roles[role]] for role in PHOTOMETRY if role in series.roles]
     return Parts(
         series,
         table_id,
-        time_id,
+        frames[series.time],
         space_id,
         fields,
-        params,
+        {key: name for key, (name, _) in params.items()},
         tuple(systems),
-        tuple(
-            photcal(band, [fields[series.roles[r]] for r in PHOTOMETRY if r in series.roles])
-            for band in series.bands
-        ),
-        (*written, *columns),
+        tuple(photcal(band, columns) for band in series.bands),
+        (*(text for _, text in params.values()), *_fields(series, fields, frames, space_id)),
         element("DATA", {}, binary2(series.points) if binary else tabledata(series.points)),
     )
+
+
+def mark(number: int) -> str:
+    """Give what is added to the IDs of a table; no name of a column ends so."""
+    return "" if number == 1 else f".{number}"
+
+
+@dataclass
+class _Identifiers:
+    """Makes IDs that no two elements of a document share."""
+
+    suffix: str
+    shared_suffix: str
+    taken: list[str] = field(default_factory=list)
+
+    def own(self, wanted: str) -> str:
+        """Give an ID like the wanted one, for an element of the table."""
+        return self._new(wanted) + self.suffix
+
+    def shared(self, wanted: str) -> str:
+        """Give an ID for an element that other tables refer to as well."""
+        return self._new(wanted) + self.shared_suffix
+
+    def _new(self, wanted: str) -> str:
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", wanted) or "column"
+        plain = plain if re.match(r"[A-Za-z_]", plain) else f"_{plain}"
+        self.taken.append(free_name(plain, self.taken))
+        return self.taken[-1]
+
+
+def _params(series: Series, ids: _Identifiers, space_id: str) -> dict[str, tuple[str, str]]:
+    """Write the PARAMs of a series, each with its ID."""
+    found: dict[str, tuple[str, str]] = {}
+    for key, name, value, ucd, unit, description in (
+        ("survey", "survey", series.survey, "meta.id;instr.obsty", "", "Survey that made the measurements"),
+        ("object_id", "object_id", series.object_id, "meta.id;src;meta.main", "", "Identifier of the object"),
+        ("title", "title", series.title, "meta.title", "", "What the series is called"),
+        ("ra", "object_ra", series.ra, "pos.eq.ra;meta.main", "deg", "Right ascension of the object"),
+        ("dec", "object_dec", series.dec, "pos.eq.dec;meta.main", "deg", "Declination of the object"),
+    ):
+        if value not in ("", None):
+            identifier = ids.own(name)
+            ref = space_id if unit else ""
+            found[key] = (
+                identifier,
+                param(name, value, ucd, description, unit, identifier=identifier, ref=ref),
+            )
+    return found
+
+
+def _fields(
+    series: Series, fields: Mapping[str, str], frames: Mapping[TimeFrame, str], space_id: str
+) -> list[str]:
+    """Write the FIELDs of a series, each with its frame."""
+    roles = {name: role for role, name in series.roles.items()}
+    written = []
+    for one in series.points.schema:
+        frame = series.times.get(one.name, TimeFrame())
+        if roles.get(one.name) == "time":
+            ref = frames[series.time]
+        elif frame != TimeFrame():
+            ref = frames[frame]
+        else:
+            ref = space_id if roles.get(one.name) in ("ra", "dec") else ""
+        written.append(column_field(one, fields[one.name], ref))
+    return written
 
 
 def known(series: Series) -> Series:
@@ -274,7 +310,7 @@ def type_number(name: str) -> str:
     return str(ZERO_POINT_TYPES.index(name)) if name in ZERO_POINT_TYPES else name
 
 
-def field(column: pa.Field, identifier: str, ref: str = "", **more: str) -> str:
+def column_field(column: pa.Field, identifier: str, ref: str = "", **more: str) -> str:
     """Write the FIELD of an Arrow column."""
     datatype, size = datatype_of(column.type)
     attributes = {"ID": identifier, "name": column.name, "datatype": datatype, "arraysize": size}

@@ -108,8 +108,9 @@ def _step(element: etree._Element) -> str:
     if parent is None:
         return name
     alike = [one for one in parent if tag(one) == name]
+    role = element.get("dmrole")
     if len(alike) == 1:
-        return name
+        return f'{name}[@dmrole="{role}"]' if role and name == "ATTRIBUTE" else name
     for attribute in _NAMES:
         value = element.get(attribute)
         if value and sum(one.get(attribute) == value for one in alike) == 1:

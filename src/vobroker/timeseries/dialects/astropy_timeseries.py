@@ -24,7 +24,7 @@ NAME = "astropy-timeseries"
 TITLE = "TimeSeries of astropy, in ECSV"
 MEDIA_TYPE = "text/ecsv"
 SUFFIXES: tuple[str, ...] = ()
-LACKS = {"column.notes": "a Time has no UCD and no description"}
+LACKS = dict.fromkeys(("column.ucd", "column.description"), "a Time has neither UCD nor description")
 
 _UNKNOWN = "local"
 """The scale that astropy has for times whose scale is not known."""

@@ -21,7 +21,7 @@ from vobroker.timeseries.findings import Findings, assemble
 from vobroker.timeseries.look import Look
 from vobroker.timeseries.series import Document, Series, Statement, described
 from vobroker.timeseries.tables import Table
-from vobroker.timeseries.writing import document, field, resource
+from vobroker.timeseries.writing import column_field, document, resource
 from vobroker.timeseries.xml import path, place
 from vobroker.votypes.votable import element, tabledata
 
@@ -175,7 +175,7 @@ def write(series: Sequence[Series]) -> bytes:
         "TABLE",
         {"nrows": str(len(rows))},
         "\n",
-        *(f"{field(one, '')}\n" for one in schema),
+        *(f"{column_field(one, '')}\n" for one in schema),
         element("DATA", {}, tabledata(pa.table(columns, schema=schema))),
     )
     return document(resource(table))

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vobroker.timeseries import annotated
+from vobroker.timeseries.dialects import votable_bands
 from vobroker.timeseries.look import Look
-from vobroker.timeseries.models import MODELS, Instance, Leaf, Many, Model, Ref
+from vobroker.timeseries.models import MODELS, Instance, Leaf, Many, Ref, model
 from vobroker.timeseries.series import Document, Series
-from vobroker.timeseries.writing import Parts
+from vobroker.timeseries.writing import Parts, document, resource
 from vobroker.timeseries.xml import namespace, within
 from vobroker.votypes.votable import element
 
@@ -34,34 +35,48 @@ def recognise(look: Look) -> bool:
 
 
 def read(look: Look) -> Document:
-    """Read the annotated tables.
+    """Read the annotated tables, and join those of one object.
 
     Raises
     ------
     TimeSeriesError
         If none has times.
     """
-    return annotated.read(look, within(look.root, "VODML"), NAME)
+    found = annotated.read(look, within(look.root, "VODML"), NAME)
+    return Document(votable_bands.of_objects(found.series), NAME, found.notes)
 
 
 def write(series: Sequence[Series]) -> bytes:
-    """Write series, each as a resource with its annotation."""
-    return annotated.write(series, _annotate, within_resources=True)
+    """Write series, each as a resource with a table for each band and an annotation for all.
+
+    A foreign key could choose the photometric system of a row by its band; pyvo, the reader that there is,
+    does not follow foreign keys (1.9).
+    """
+    resources, number = [], 0
+    for one in series:
+        written = votable_bands.tables_of(one, number)
+        number += len(written)
+        meta = resource(_annotate(written), kind="meta")
+        resources.append(resource(*written[0].systems, meta, *map(votable_bands.table, written)))
+    return document(*resources)
 
 
-def _annotate(parts: Sequence[Parts], models: Sequence[Model]) -> str:
-    ((one, its),) = zip(parts, models, strict=True)
-    calibrations = [_instance(each, key=each.key) for each in its.calibrations]
-    shared = [*map(_instance, its.systems), _instance(its.dataset)]
-    if calibrations:
-        shared.insert(0, element("COLLECTION", {"dmid": its.calibrations_id}, *calibrations))
+def _annotate(parts: Sequence[Parts]) -> str:
+    models = [model(one) for one in parts]
+    shared = [_instance(one) for one in models[0].systems]
+    shared += [_instance(one) for its in models for one in its.calibrations]
+    shared += [_instance(its.dataset) for its in models]
+    rows = (
+        element("TEMPLATES", {"tableref": one.table_id}, _instance(its.point))
+        for one, its in zip(parts, models, strict=True)
+    )
     return element(
         "VODML",
         {"xmlns": NAMESPACE},
         element("REPORT", {"status": "OK"}, "Written by vobroker"),
         *(element("MODEL", {"name": name, "url": url}) for name, url in MODELS.items()),
         element("GLOBALS", {}, *shared),
-        element("TEMPLATES", {"tableref": one.table_id}, _instance(its.point)),
+        *rows,
     )
 
 
@@ -82,9 +97,6 @@ def _part(one: Leaf | Ref | Many | Instance) -> str:
         }
         return element("ATTRIBUTE", {k: v for k, v in attributes.items() if v})
     if isinstance(one, Ref):
-        if one.key:
-            key = element("FOREIGN_KEY", {"ref": one.key})
-            return element("REFERENCE", {"dmrole": one.role, "sourceref": one.target}, key)
         return element("REFERENCE", {"dmrole": one.role, "dmref": one.target})
     if isinstance(one, Many):
         return element("COLLECTION", {"dmrole": one.role}, *map(_instance, one.items))

@@ -48,25 +48,26 @@ def read(look: Look, name: str = NAME) -> Document:
     timed = [table for table in look.tables if plain.is_timed(table)]
     if not timed:
         raise plain.no_times(look.tables)
+    found = [one for table in timed for one in plain.series(table, Findings())]
+    return Document(of_objects(found), name)
+
+
+def of_objects(series: Sequence[Series]) -> tuple[Series, ...]:
+    """Join the series of one object and one frame, whose bands stand in tables of their own."""
     groups: dict[Hashable, list[Series]] = {}
-    for number, table in enumerate(timed):
-        for one in plain.series(table, Findings()):
-            own = (one.object_id, one.survey) if one.object_id else number
-            groups.setdefault((own, one.time, one.space), []).append(one)
-    return Document(tuple(joined(group) for group in groups.values()), name)
+    for number, one in enumerate(series):
+        own = (one.object_id, one.survey) if one.object_id else number
+        groups.setdefault((own, one.time, one.space), []).append(one)
+    return tuple(joined(group) for group in groups.values())
 
 
 def write(series: Sequence[Series]) -> bytes:
     """Write series, each as a resource with a table for each band."""
     number, resources = 0, []
     for one in series:
-        written = []
-        for part in by_band(banded(one)):
-            number += 1
-            written.append(parts(part, number))
-        resources.append(
-            resource(*(system for each in written for system in each.systems), *map(_table, written))
-        )
+        written = tables_of(one, number)
+        number += len(written)
+        resources.append(resource(*written[0].systems, *map(table, written)))
     return document(*resources)
 
 
@@ -88,6 +89,13 @@ def by_band(series: Series) -> list[Series]:
     return found
 
 
-def _table(one: Parts) -> str:
+def tables_of(series: Series, before: int) -> list[Parts]:
+    """Write the tables of a series, whose frames are those of the first; ``before`` are in the document."""
+    bands = by_band(banded(series))
+    return [parts(part, before + place, group=before + 1) for place, part in enumerate(bands, 1)]
+
+
+def table(one: Parts) -> str:
+    """Write the table of a band."""
     name = one.series.bands[0].name if one.series.bands else "none"
     return one.table(*one.calibrations, name=f"band_{name}")
