@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import cdshealpix.nested
@@ -54,7 +55,7 @@ class Question:
     upload: pa.Table | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Truth:
     """Where every alert is, and of which object, in order of its number."""
 
@@ -83,9 +84,17 @@ class Truth:
         """Write to a file."""
         np.savez(file, ra=self.ra, dec=self.dec, object=self.object)
 
+    @cached_property
+    def by_dec(self) -> tuple[Numbers, NDArray[np.float64]]:
+        """Numbers of the alerts from south to north, and where they are."""
+        order = np.argsort(self.dec)
+        return order, self.dec[order]
+
     def near(self, dec: float, radius: float) -> Numbers:
-        """Give the numbers of the alerts in a band of declination."""
-        return np.flatnonzero(np.abs(self.dec - dec) <= radius + 1e-6)
+        """Give the numbers of the alerts in a band of declination, in order."""
+        order, north = self.by_dec
+        first, last = np.searchsorted(north, (dec - radius - 1e-6, dec + radius + 1e-6))
+        return np.sort(order[first:last])
 
     def cone(self, ra: float, dec: float, radius: float) -> tuple[Numbers, NDArray[np.float64]]:
         """Give the alerts within a cone, the nearest first, and how far they are."""
@@ -198,11 +207,8 @@ def _match(truth: Truth, rng: np.random.Generator) -> Question:
     )
 
     def answer() -> tuple[Numbers, ...]:
-        order = np.argsort(truth.dec)
-        first, last = (
-            np.searchsorted(truth.dec[order], dec + side * (NEAR + 1e-6), "right" if side > 0 else "left")
-            for side in (-1, 1)
-        )
+        order, north = truth.by_dec
+        first, last = (np.searchsorted(north, dec + side * (NEAR + 1e-6)) for side in (-1, 1))
         of = np.repeat(np.arange(POSITIONS), last - first)
         within = np.arange(len(of)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
         numbers = order[first[of] + within]
