@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from vobroker.publish.values import DATA_TYPES, text_of, value_of
+from vobroker.publish.values import DATA_TYPES, characters, text_of, value_of
 from vobroker.timeseries import LightCurve, documents, formats
 from vobroker.timeseries.columns import MEASUREMENT
 from vobroker.timeseries.errors import TimeSeriesError
@@ -28,6 +28,9 @@ FORMS = ("none", "table", "votable", "next")
 
 NAME = "light_curve"
 """Name of the Table or Param."""
+
+MOST_POINTS = 2000
+"""Most measurements in an event, which readers would refuse if it were larger."""
 
 _ABOUT = (
     Column("survey", "VARCHAR", "", "meta.id;instr.obsty", "Survey that made the measurements"),
@@ -51,7 +54,7 @@ _COLUMNS = tuple(column for column in MEASUREMENT if column.name not in ("survey
 
 
 def embed(event: VOEvent, light_curve: LightCurve, form: str) -> VOEvent:
-    """Give an event with a light curve inside, once.
+    """Give an event with a light curve inside, once; one that is too long is only mentioned.
 
     Parameters
     ----------
@@ -69,8 +72,13 @@ def embed(event: VOEvent, light_curve: LightCurve, form: str) -> VOEvent:
     """
     if form == "none":
         return event
+    what = event.what or What()
+    if form in FORMS and len(light_curve) > MOST_POINTS:
+        left_out = (
+            f"The light curve of {len(light_curve)} measurements is left out: the most is {MOST_POINTS}."
+        )
+        return replace(event, what=replace(what, descriptions=(*what.descriptions, left_out)))
     if form == "table":
-        what = event.what or What()
         return replace(event, what=replace(what, tables=(*what.tables, as_table(light_curve))))
     if form not in FORMS:
         raise VOEventError(f"a light curve cannot be embedded as {form!r}; there are {', '.join(FORMS)}")
@@ -119,7 +127,7 @@ def as_table(light_curve: LightCurve) -> Table:
     params = [
         Param(
             column.name,
-            text_of(value, column),
+            characters(text_of(value, column) or ""),
             column.unit or None,
             column.ucd,
             DATA_TYPES.get(column.type),
@@ -140,7 +148,8 @@ def as_table(light_curve: LightCurve) -> Table:
         for column in columns
     )
     cells = [
-        [text_of(value, column) or "" for value in points[column.name].to_pylist()] for column in columns
+        [characters(text_of(value, column) or "") for value in points[column.name].to_pylist()]
+        for column in columns
     ]
     rows = tuple(Row(row) for row in zip(*cells, strict=True))
     return Table(NAME, "light curve", params=tuple(params), fields=fields, data=Data(rows))
