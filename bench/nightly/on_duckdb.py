@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -58,6 +59,7 @@ class DuckDB:
         return self._db
 
     def create(self, objects: pa.Table) -> None:
+        """Make the tables and put the first objects in."""
         if self.layout.last:
             for table, rows in self._parts("object", objects):
                 self._insert(table, OBJECT, rows)
@@ -98,8 +100,8 @@ class DuckDB:
             yield kind, rows
             return
         region = region_of(rows["tile"].to_numpy())
-        first = np.flatnonzero(np.diff(region, prepend=-1))
-        for start, stop in zip(first, np.append(first[1:], len(region)), strict=True):
+        bounds = np.append(np.flatnonzero(np.diff(region, prepend=-1)), len(region))
+        for start, stop in pairwise(bounds):
             yield f"{kind}_{region[start]}", rows.slice(start, stop - start)
 
     def _tables(self, kind: str, visit: Visit) -> list[str]:
@@ -116,11 +118,13 @@ class DuckDB:
         self.db.unregister("given")
 
     def objects(self, visit: Visit) -> pa.Table:
+        """Read the last states of the objects in the footprint, and of a few around it."""
         kind = "object" if self.layout.last else "version"
         still = "" if self.layout.last else " AND validity_end IS NULL"
         return self._read(kind, OBJECT.names, f"{self._place(visit)}{still}", OBJECT, visit)
 
     def history(self, visit: Visit) -> tuple[pa.Table, pa.Table]:
+        """Read detections and forced measurements of the last 12 months."""
         where = f"{self._place(visit)} AND mjd >= {visit.since!r}"
         sources, forced = (
             self._read(kind, HISTORY, where, schema, visit)
@@ -146,6 +150,7 @@ class DuckDB:
         return f"({' OR '.join(f'healpix >= {start} AND healpix < {stop}' for start, stop in ranges(visit))})"
 
     def write(self, visit: Visit, result: Result) -> None:
+        """Write what came of a visit, in one transaction."""
         db, states = self.db, pa.concat_tables([result.changed, result.born]).sort_by("tile")
         known = set(self._known)
         db.execute("BEGIN")
@@ -187,6 +192,7 @@ class DuckDB:
             self._insert(table, OBJECT, part)
 
     def counts(self) -> dict[str, int]:
+        """Count detections, forced measurements, objects and their versions."""
         answer = {"sources": 0, "forced": 0, "objects": 0, "versions": 0}
         names = {"source": "sources", "forced": "forced", "object": "objects", "version": "versions"}
         db = self.db
@@ -199,18 +205,22 @@ class DuckDB:
         return answer
 
     def size(self) -> int:
+        """Give the bytes on disk."""
         self.db.execute("CHECKPOINT")
         return self._path.stat().st_size
 
     def settings(self) -> dict[str, str]:
+        """Give what of the engine's settings decides."""
         return {"version": duckdb.__version__, "memory_limit": MEMORY, "durable": "yes"}
 
     def close(self) -> None:
+        """End the connection."""
         if self._db is not None:
             self._db.close()
             self._db = None
 
     def drop(self) -> None:
+        """Delete the database."""
         self.close()
         for path in (self._path, self._path.with_name(self._path.name + ".wal")):
             path.unlink(missing_ok=True)

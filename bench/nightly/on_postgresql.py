@@ -54,6 +54,7 @@ class PostgreSQL:
         return self._db
 
     def create(self, objects: pa.Table) -> None:
+        """Make the tables and put the first objects in."""
         admin = Connection(Server(self._server))
         admin.do(f"CREATE DATABASE {self._name}")
         admin.close()
@@ -102,12 +103,14 @@ class PostgreSQL:
         self.db.do(f"CREATE TABLE {name} ({', '.join([_columns(schema), *keys])}){parted}")
 
     def objects(self, visit: Visit) -> pa.Table:
+        """Read the last states of the objects in the footprint, and of a few around it."""
         table = "object" if self.layout.last else "version"
         still = "" if self.layout.last else " AND validity_end IS NULL"
         names = ", ".join(OBJECT.names)
         return self.db.ask(f"SELECT {names} FROM {table} WHERE {self._place(visit)}{still}")
 
     def history(self, visit: Visit) -> tuple[pa.Table, pa.Table]:
+        """Read detections and forced measurements of the last 12 months."""
         sources, forced = (
             self._measurements(table, schema, visit)
             for table, schema in (("source", SOURCE), ("forced", FORCED))
@@ -128,6 +131,7 @@ class PostgreSQL:
         return f"({' OR '.join(f'healpix >= {start} AND healpix < {stop}' for start, stop in ranges(visit))})"
 
     def write(self, visit: Visit, result: Result) -> None:
+        """Write what came of a visit, in one transaction."""
         db, states = self.db, pa.concat_tables([result.changed, result.born])
         db.do("BEGIN")
         try:
@@ -172,6 +176,7 @@ class PostgreSQL:
         self._months.add(month)
 
     def counts(self) -> dict[str, int]:
+        """Count detections, forced measurements, objects and their versions."""
         number = "count(*)" if self.layout.form == "rows" else "coalesce(sum(n), 0)::bigint"
         objects = "object" if self.layout.last else "version WHERE validity_end IS NULL"
         found = {
@@ -183,20 +188,24 @@ class PostgreSQL:
         return {kind: int(self.db.ask(sql)["x"][0].as_py()) for kind, sql in found.items()}
 
     def size(self) -> int:
+        """Give the bytes on disk."""
         return int(self.db.ask("SELECT pg_database_size(current_database()) AS x")["x"][0].as_py())
 
     def settings(self) -> dict[str, str]:
+        """Give what of the engine's settings decides."""
         names = ("server_version", "fsync", "shared_buffers", "max_wal_size")
         asked = ", ".join(f"current_setting('{name}') AS {name}" for name in names)
         row: dict[str, str] = self.db.ask(f"SELECT {asked}").to_pylist()[0]
         return row
 
     def close(self) -> None:
+        """End the connection."""
         if self._db is not None:
             self._db.close()
             self._db = None
 
     def drop(self) -> None:
+        """Delete the database."""
         self.close()
         admin = Connection(Server(self._server))
         admin.do(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
