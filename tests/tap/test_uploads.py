@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
@@ -169,6 +170,50 @@ def test_a_char_that_is_no_ascii_loses_nothing(tap):
     found = parse_single_table(io.BytesIO(tap.post("/sync", data=data, files={"file": upload}).content))
     assert found.fields[0].datatype == "unicodeChar"
     assert found.array["c0"].tolist() == ["é"]
+
+
+SYSTEMS = b"""<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE>
+<COOSYS ID="a" system="ICRS"/><COOSYS ID="b" system="FK5" equinox="J2000"/>
+<TIMESYS ID="t" timescale="TDB" timeorigin="2455197.5" refposition="BARYCENTER"/>
+<TIMESYS ID="u" timescale="TAI" timeorigin="MJD-origin" refposition="TOPOCENTER"/>
+<TABLE><FIELD name="ra" datatype="double" unit="deg" ref="a"/>
+<FIELD name="ra5" datatype="double" unit="deg" ref="b"/>
+<FIELD name="time" datatype="double" unit="d" ref="t"/><FIELD name="mjd" datatype="double" unit="d" ref="u"/>
+<FIELD name="x" datatype="double" ref="nothing"/>
+<DATA><TABLEDATA><TR><TD>1</TD><TD>2</TD><TD>3</TD><TD>4</TD><TD>5</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"""
+
+
+def declared(document: bytes) -> dict[str, dict[str, str]]:
+    """The attributes of the system that each column of a VOTable is in."""
+    root = ElementTree.fromstring(document)
+    space = "{http://www.ivoa.net/xml/VOTable/v1.3}"
+    systems = {
+        one.get("ID"): dict(one.attrib) for name in ("COOSYS", "TIMESYS") for one in root.iter(space + name)
+    }
+    found = {field.get("name"): systems.get(field.get("ref"), {}) for field in root.iter(space + "FIELD")}
+    return {name: {key: value for key, value in of.items() if key != "ID"} for name, of in found.items()}
+
+
+def test_the_systems_of_an_upload_come_back_and_meet_ours(tap):
+    query = (
+        'SELECT m.ra, m.ra5, m."time" AS t, m.x, COALESCE(a.mjd, m.mjd) AS mjd, a.received'
+        " FROM TAP_UPLOAD.mine AS m, alert AS a"
+    )
+    data = {"QUERY": query, "UPLOAD": "mine,param:file"}
+    answer = tap.post("/sync", data=data, files={"file": SYSTEMS})
+    assert declared(answer.content) == {
+        "ra": {"system": "ICRS"},
+        "ra5": {"system": "FK5", "equinox": "J2000"},
+        "t": {"timescale": "TDB", "timeorigin": "2455197.5", "refposition": "BARYCENTER"},
+        "x": {},
+        "mjd": {"timescale": "TAI", "timeorigin": "MJD-origin", "refposition": "TOPOCENTER"},
+        "received": {"timescale": "UTC", "refposition": "TOPOCENTER"},
+    }
+    again = tap.post("/sync", data=data | {"RESPONSEFORMAT": "parquet"}, files={"file": SYSTEMS}).content
+    data = {"QUERY": "SELECT ra5, t FROM TAP_UPLOAD.mine", "UPLOAD": "mine,param:file"}
+    found = declared(tap.post("/sync", data=data, files={"file": again}).content)
+    assert found["ra5"] == {"system": "FK5", "equinox": "J2000"}
+    assert found["t"]["timescale"] == "TDB"
 
 
 BOMB = (

@@ -27,6 +27,7 @@ from vobroker.tap.parameters import Parameters
 from vobroker.votypes import guard
 from vobroker.votypes.arrow import data_type
 from vobroker.votypes.columns import Column, Table
+from vobroker.votypes.systems import find, name_of
 from vobroker.votypes.types import TYPES
 
 MAX_TABLES = 16
@@ -49,6 +50,7 @@ _VOTABLE = {
     },
     **{"long": "BIGINT", "float": "REAL", "double": "DOUBLE", "char": "CHAR", "unicodeChar": "VARCHAR"},
 }
+_ORIGINS = {2400000.5: "MJD-origin", 0.0: "JD-origin"}
 
 Upload = tuple[Table, pa.Table]
 """The columns of a table, and its rows."""
@@ -164,7 +166,8 @@ def _votable(data: bytes, most_rows: int) -> tuple[list[Column], pa.Table]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            table = votable.parse(io.BytesIO(data), verify="ignore", datatype_mapping=None).get_first_table()
+            document = votable.parse(io.BytesIO(data), verify="ignore", datatype_mapping=None)
+            table = document.get_first_table()
     except (
         VOTableSpecError,
         ValueError,
@@ -179,9 +182,10 @@ def _votable(data: bytes, most_rows: int) -> tuple[list[Column], pa.Table]:
         ) from error
     if len(table.array) > most_rows:
         raise TapError(f"it has more than the {most_rows} rows that you may send", 413)
+    systems = _systems(document)
     columns, arrays = [], []
     for field in table.fields:
-        column = _column(field)
+        column = _column(field, systems)
         values = _values(table.array[field.ID], column, field.name)
         if (
             column.type == "CHAR"
@@ -194,7 +198,31 @@ def _votable(data: bytes, most_rows: int) -> tuple[list[Column], pa.Table]:
     return columns, pa.table(arrays, names=[column.name for column in columns])
 
 
-def _column(field: Any) -> Column:
+def _systems(document: Any) -> dict[str, str]:
+    """Give the coordinate and time systems that a document declares, by ID."""
+    found = {
+        coosys.ID: name_of(
+            "COOSYS",
+            {
+                name: str(getattr(coosys, name) or "")
+                for name in ("system", "equinox", "epoch", "refposition")
+            },
+        )
+        for coosys in document.iter_coosys()
+    }
+    for timesys in document.iter_timesys():
+        # The reader gives the origins of JD and MJD as numbers or as they stand.
+        origin = _ORIGINS.get(timesys.timeorigin, timesys.timeorigin)
+        attributes = {
+            "timescale": timesys.timescale or "",
+            "refposition": timesys.refposition or "",
+            "timeorigin": "" if origin is None else str(origin),
+        }
+        found[timesys.ID] = name_of("TIMESYS", attributes)
+    return found
+
+
+def _column(field: Any, systems: Mapping[str, str]) -> Column:
     """Give the column that a FIELD describes."""
     kind = _VOTABLE.get(field.datatype)
     text = field.datatype in ("char", "unicodeChar")
@@ -206,7 +234,8 @@ def _column(field: Any) -> Column:
     unit = (
         field.unit.to_string("vounit") if field.unit is not None and hasattr(field.unit, "to_string") else ""
     )
-    return Column(field.name, kind, unit, field.ucd or "", field.description or "", field.utype or "")
+    system = systems.get(field.ref or "", "")
+    return Column(field.name, kind, unit, field.ucd or "", field.description or "", field.utype or "", system)
 
 
 def _values(values: Any, column: Column, name: str) -> pa.Array:
@@ -294,12 +323,13 @@ def _typed(table: pa.Table) -> tuple[list[Column], pa.Table]:
         if not name:
             raise TapError(f"the column {field.name} is {field.type}, which cannot be uploaded")
         notes = {
-            key.decode(): value.decode() for key, value in (field.metadata or {}).items() if key.isascii()
+            key.decode(): value.decode(errors="replace")
+            for key, value in (field.metadata or {}).items()
+            if key.isascii()
         }
-        columns.append(
-            Column(
-                field.name, name, notes.get("unit", ""), notes.get("ucd", ""), notes.get("description", "")
-            )
-        )
+        told = {key: notes[key] for key in ("unit", "ucd", "description", "utype") if key in notes}
+        if find(notes.get("system", "")):
+            told["system"] = notes["system"]
+        columns.append(Column(field.name, name, **told))
         arrays.append(values.cast(data_type(TYPES[name])))
     return columns, pa.table(arrays, names=[column.name for column in columns])

@@ -29,7 +29,7 @@ class Column:
     utype
         Utype, where a data model gives one.
     system
-        Coordinate or time system of the value, a key of :data:`vobroker.votypes.systems.SYSTEMS`; empty where
+        Coordinate or time system of the value, as :func:`vobroker.votypes.systems.find` knows it; empty where
         the value has none.
     """
 

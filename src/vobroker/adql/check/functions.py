@@ -11,6 +11,8 @@ from vobroker.adql.check.types import arithmetic_type
 from vobroker.adql.errors import nearest
 from vobroker.adql.functions import FUNCTIONS
 
+_ROUNDING = ("ROUND", "TRUNCATE", "FLOOR", "CEILING")
+
 
 def function(context: Context, node: tree.Function, scope: Scope) -> ValueType:
     """Find the type of what a function gives."""
@@ -31,7 +33,8 @@ def function(context: Context, node: tree.Function, scope: Scope) -> ValueType:
     if signature.result:
         return ValueType(signature.result, signature.unit)
     type_ = arithmetic_type(kinds[0].type, kinds[1].type) if node.name == "MOD" else kinds[0].type
-    return ValueType("DOUBLE" if type_ == "NULL" else type_, kinds[0].unit, kinds[0].ucd)
+    system = kinds[0].system if node.name in _ROUNDING else ""
+    return ValueType("DOUBLE" if type_ == "NULL" else type_, kinds[0].unit, kinds[0].ucd, system=system)
 
 
 def aggregate(context: Context, node: tree.Aggregate, scope: Scope) -> ValueType:
@@ -45,7 +48,9 @@ def aggregate(context: Context, node: tree.Aggregate, scope: Scope) -> ValueType
     if node.name in ("AVG", "SUM"):
         kind = numeric(context, node.argument, inner, f"{node.name} needs")
         exact = kind.is_integer and node.name == "SUM"
-        return ValueType("BIGINT" if exact else "DOUBLE", kind.unit, _with_ucd(node.name, kind.ucd))
+        system = kind.system if node.name == "AVG" else ""
+        ucd = _with_ucd(node.name, kind.ucd)
+        return ValueType("BIGINT" if exact else "DOUBLE", kind.unit, ucd, system=system)
     kind = context.value(node.argument, inner)
     if node.name == "COUNT":
         return ValueType("BIGINT", "", "meta.number")

@@ -31,7 +31,10 @@ def merge_types(left: ValueType, right: ValueType) -> ValueType:
     """Type of a column that holds values of both; what only one knows of itself is kept."""
     type_ = common_type(left.type, right.type) or left.type
     unit = left.unit if left.unit is not None else right.unit
-    system = left.system if left.system == right.system else ""
+    if left.type == "NULL" or right.type == "NULL":  # which is in no system
+        system = left.system or right.system
+    else:
+        system = left.system if left.system == right.system else ""
     return ValueType(type_, unit, left.ucd or right.ucd, left.description, left.utype, system)
 
 

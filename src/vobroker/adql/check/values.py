@@ -28,7 +28,8 @@ def value(context: Context, node: tree.Value, scope: Scope, outputs_first: bool)
         case tree.Null():
             return ValueType("NULL")
         case tree.Signed(operand=operand):
-            return numeric(context, operand, scope, f"{node.sign} needs")
+            kind = numeric(context, operand, scope, f"{node.sign} needs")
+            return kind if node.sign == "+" else ValueType(kind.type, kind.unit, kind.ucd)
         case tree.Arithmetic():
             return _arithmetic(context, node, scope)
         case tree.Concatenation(operands=operands):
@@ -103,8 +104,10 @@ def _cast(context: Context, node: tree.Cast, scope: Scope) -> ValueType:
         fits = kind.type == target
     if not fits and kind.type not in UNDECIDED:
         context.fail("type", f"A {kind.type} cannot be cast to {node.target.name}.", node)
-    keeps = target in NUMERIC and kind.is_numeric
-    return ValueType("VARCHAR" if target == "CHAR" else target, kind.unit if keeps else None, kind.ucd)
+    keeps = (target in NUMERIC and kind.is_numeric) or target == kind.type
+    unit = kind.unit if keeps else None
+    system = kind.system if keeps else ""
+    return ValueType("VARCHAR" if target == "CHAR" else target, unit, kind.ucd, system=system)
 
 
 def _in_unit(context: Context, node: tree.InUnit, scope: Scope) -> ValueType:
@@ -117,4 +120,4 @@ def _in_unit(context: Context, node: tree.InUnit, scope: Scope) -> ValueType:
         context.fail("unit", "IN_UNIT needs a value whose unit is known.", node.value)
     if units.factor(kind.unit, target) is None:
         context.fail("unit", f"A value in {kind.unit} cannot be given in {target}.", node)
-    return ValueType("DOUBLE", target, kind.ucd)
+    return ValueType("DOUBLE", target, kind.ucd, system=kind.system)

@@ -17,7 +17,7 @@ from vobroker.tap.formats.model import Batches, Ending, Head, Outcome
 from vobroker.tap.formats.pieces import pieces
 from vobroker.votypes.binary import NULLS, encode, votable_cells
 from vobroker.votypes.columns import Column
-from vobroker.votypes.systems import SYSTEMS
+from vobroker.votypes.systems import SYSTEMS, find
 from vobroker.votypes.votable import NAMESPACE, element, field, tabledata_rows, xml_text
 
 _NCNAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
@@ -112,16 +112,17 @@ def _systems(columns: tuple[Column, ...]) -> tuple[list[str], dict[str, str]]:
     """Declare the systems that columns use; give the elements, and the ID of each system."""
     taken = {column.name for column in columns}
     refs: dict[str, str] = {}
-    for name in dict.fromkeys(column.system for column in columns if column.system):
-        identifier = f"system_{name}"
+    elements: list[str] = []
+    for name in dict.fromkeys(column.system for column in columns):
+        system = find(name)
+        if system is None:
+            continue
+        identifier = f"system_{name}" if name in SYSTEMS else f"system_{len(refs) + 1}"
         while identifier in taken:
             identifier += "_"
         refs[name] = identifier
-    elements = [
-        element(SYSTEMS[name].element, {"ID": identifier} | SYSTEMS[name].attributes)
-        for name, identifier in sorted(refs.items(), key=lambda pair: SYSTEMS[pair[0]].element)
-    ]
-    return elements, refs
+        elements.append(element(system.element, {"ID": identifier} | system.attributes))
+    return sorted(elements), refs
 
 
 def _magic(column: Column) -> str:

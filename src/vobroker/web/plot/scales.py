@@ -12,7 +12,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from numpy.typing import NDArray
 
 from vobroker.votypes.columns import Column
-from vobroker.votypes.systems import SYSTEMS
+from vobroker.votypes.systems import find
 
 MOST_WORDS = 12
 """Words that an axis or a legend has room for; the rarer ones share a place."""
@@ -97,8 +97,8 @@ def _missing(values: pa.ChunkedArray) -> NDArray[np.bool_]:
 @cache
 def _label(column: Column) -> str:
     notes = [column.unit] if column.unit else []
-    if system := SYSTEMS.get(column.system):
+    if system := find(column.system):
         origin = system.attributes.get("timeorigin", "").removesuffix("-origin")
         notes = [origin] if origin else notes
         notes.append(system.attributes.get("timescale") or system.attributes.get("system", ""))
-    return plain(column.name) + (f" ({', '.join(notes)})" if notes else "")
+    return plain(column.name) + (f" ({plain(', '.join(notes))})" if notes else "")
