@@ -31,7 +31,8 @@ class Form(StrEnum):
     png = "png"
 
 
-_NOT_TEXT = (Form.parquet, Form.fits, Form.png)
+NOT_TEXT = (Form.parquet, Form.fits, Form.png)
+"""Forms that a terminal cannot show."""
 
 
 def register(app: typer.Typer) -> None:
@@ -67,8 +68,8 @@ def lightcurve(
     from vobroker.archive import ArchiveError, open_archive
     from vobroker.timeseries import formats
 
-    form = Form.json if as_json else form or _form_of(file)
-    if form in _NOT_TEXT and file is None and sys.stdout.isatty():
+    form = Form.json if as_json else form or form_of(file)
+    if form in NOT_TEXT and file is None and sys.stdout.isatty():
         fail(f"{form} is not for the terminal; name a file with --out", 2)
     try:
         with open_archive(archive, create=False, read_only=True) as store:
@@ -79,7 +80,7 @@ def lightcurve(
     except ArchiveError as error:
         fail(str(error))
     if form is Form.table:
-        _show(light_curve)
+        show_points(light_curve)
         return
     content = formats.write(light_curve, form.value, flux=flux, dark=dark)
     if file is None:
@@ -91,7 +92,7 @@ def lightcurve(
         fail(f"cannot write {file}: {error.strerror or error}")
 
 
-def _form_of(file: Path | None) -> Form:
+def form_of(file: Path | None) -> Form:
     """Choose the format that the suffix of a file means."""
     from vobroker.timeseries import formats
 
@@ -112,7 +113,7 @@ def _suggestion(store: Archive, object_id: str) -> str:
     return f"; did you mean {' or '.join(names)}?" if names and object_id not in names else ""
 
 
-def _show(light_curve: LightCurve) -> None:
+def show_points(light_curve: LightCurve) -> None:
     """Print the points for a person."""
     from rich.table import Table
 

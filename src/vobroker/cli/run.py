@@ -90,6 +90,7 @@ def run(
     from vobroker.archive import access
     from vobroker.kafka.problems import KafkaProblem
     from vobroker.pipeline import worker
+    from vobroker.publish.folder import embedding
     from vobroker.publish.kafka import FORMS, KafkaOutbox
 
     if publish_as not in FORMS:
@@ -100,7 +101,9 @@ def run(
     source = reading.source(turns, stop)
     outlets = []
     if publish_to is not None:
-        outlets.append(KafkaOutbox(reading.connection(publish_brokers), publish_to, form=publish_as))
+        embed = embedding(files_of(archive) / "voevents")
+        there = reading.connection(publish_brokers)
+        outlets.append(KafkaOutbox(there, publish_to, form=publish_as, embed=embed))
     try:
         places = default_schemas(folder=schemas, registry=registry, cache=files_of(archive) / "schemas")
     except ValueError as error:

@@ -8,6 +8,7 @@ time, with the same bytes, and goes on.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from vobroker.archive import Archive, ArchiveError
@@ -18,7 +19,7 @@ POSITION = ".position"
 """File in the folder with the sequence number and the identifier of the last event written."""
 
 FORM = ".embed"
-"""File in the folder that says how its events carry their light curve; ``.embed-<stream>`` for one stream."""
+"""File in the folder that says how its events carry light curves; ``.embed-<stream>`` for one stream."""
 
 
 class PublishError(ArchiveError):
@@ -31,7 +32,7 @@ def publish_folder(
     *,
     stream: str | None = None,
     role: str | None = None,
-    form: str | None = None,
+    form: str | Mapping[str, str] | None = None,
 ) -> int:
     """Write the events that are not in a folder yet, to ``<stream>/<night>/<survey>-<alert id>.xml``.
 
@@ -48,7 +49,7 @@ def publish_folder(
     role
         Role of the packets, see :func:`vobroker.publish.render.packets`.
     form
-        How they carry the light curve, one of :data:`vobroker.publish.lightcurve.FORMS`; by default as the
+        How they carry the light curve, as of :func:`vobroker.publish.render.packets`; by default as the
         folder says, see :func:`embedding`.
 
     Returns

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from vobroker.voevent.errors import VOEventError
-from vobroker.voevent.model import ATTRIBUTE, CONTENT, ELEMENT, Element, Number, VOEvent, places
+from vobroker.voevent.model import ATTRIBUTE, CONTENT, ELEMENT, Element, Number, Row, VOEvent, places
 from vobroker.voevent.read import expected_namespace
 from vobroker.voevent.xml import INSTANCE, NAMESPACES, STC, parse, schema_location
 
@@ -134,7 +134,11 @@ def _write(
         lines.append(indent + _tag(own_name, "".join(attributes), _escaped(content)))
         return
     lines.append(f"{indent}<{own_name}{''.join(attributes)}>")
-    for block in _ordered(children, element.order):
+    blocks = _ordered(children, element.order)
+    if kind is Row:  # a table with a line a cell would be mostly indentation
+        lines[-1] += "".join(line[len(inside) :] for block in blocks for line in block) + f"</{own_name}>"
+        return
+    for block in blocks:
         lines += block
     lines.append(f"{indent}</{own_name}>")
 
