@@ -211,10 +211,13 @@ def _packets(
         for row in batch.to_pylist():
             found.packets += 1
             found.size += row["size"] or 0
-            row["packet"], wrong = _whole(row, heads(row["head"]))
+            head, schema = (content(row[name]) for content, name in ((heads, "head"), (schemas, "schema")))
+            if not schema or (row["head"] is not None and not head):
+                continue  # has been told
+            row["packet"], wrong = _whole(row, head)
             if wrong:
                 yield f"the packet of {row['survey']} alert {row['alert_id']} {wrong}"
-            elif schemas(row["schema"]):  # that it is missing has been told
+            else:
                 by_schema.setdefault(row["schema"], []).append(row)
         for number, rows in by_schema.items():
             for row, wrong in _contents(rows, schemas(number)):
