@@ -111,7 +111,7 @@ def copy(source: Archive, target: Place, *, watch: Callable[[Step], None] = lamb
                 found.add(kept)
                 writer.put(found.table, kept)
                 watch(step.on(found.table, kept))
-        watch(Step("indexing", step.rows))
+        watch(Step("indexing", 0))
         writer.index()
         step = Step("verifying", step.done)
         for found in sums:
