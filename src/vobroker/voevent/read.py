@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, cast
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple, cast
 
 from lxml import etree
 
@@ -95,10 +97,17 @@ def version_of(root: etree._Element) -> str:
 
 def local_name(node: etree._Element) -> str:
     """Give the name of an element of VOEvent or STC without its namespace, other names in Clark notation."""
-    name = etree.QName(node)
-    namespace = name.namespace or ""
-    ours = not namespace or namespace.startswith(_OF_STC) or namespace in NAMESPACES.values()
-    return name.localname if ours else name.text
+    return _named_tag(node.tag)[0]
+
+
+@lru_cache(maxsize=4096)
+def _named_tag(tag: str) -> tuple[str, str]:
+    """Give the name of :func:`local_name`, and the namespace."""
+    namespace, brace, local = tag[1:].rpartition("}")
+    if not brace:
+        return tag, ""
+    ours = namespace.startswith(_OF_STC) or namespace in NAMESPACES.values()
+    return (local if ours else tag), namespace
 
 
 def expected_namespace(kind: type[Element], version: str, scope: str) -> str:
@@ -137,10 +146,10 @@ def _element(
     node: etree._Element, kind: type[Element], scope: str, version: str, known: dict[str, Any] | None = None
 ) -> Element:
     """Read an element; ``scope`` is the namespace of the elements beside it, where all is as it should be."""
-    by_name = {place.name: place for place in places(kind) if place.at is not ATTRIBUTE}
+    _, by_name, required, _ = _parts(kind)
     values: dict[str, Any] = _attributes(node, kind)
     others = values.pop("other_attributes")
-    namespace = etree.QName(node).namespace or ""
+    namespace = _named_tag(node.tag)[1]
     if namespace != expected_namespace(kind, version, scope):
         others.append(("xmlns", namespace))
     inside = "" if kind is VOEvent else namespace
@@ -149,7 +158,7 @@ def _element(
     order = ["#"] if texts[0] else []
     counts: dict[str, int] = {}
     for child in node:
-        name = local_name(child)
+        name = _named_tag(child.tag)[0]
         place = by_name.get(name)
         if place is None or (len(child) and _is_text(place)):
             fragments.append(_fragment(child))
@@ -164,10 +173,10 @@ def _element(
             texts.append(text)
             order.append("#")
     texts = [text for text in texts if text]
-    for place in places(kind):
+    for place in required:
         if place.at is CONTENT:
             values[place.field], texts, order = " ".join(texts), [], [n for n in order if n != "#"]
-        if place.required and values.get(place.field) is None:
+        if values.get(place.field) is None:
             what = "attribute" if place.at is ATTRIBUTE else "element"
             raise VOEventError(
                 f"line {node.sourceline} of the packet: <{local_name(node)}> has no {what} {place.name}"
@@ -176,17 +185,42 @@ def _element(
         "other_attributes": tuple(others),
         "other_elements": tuple(fragments),
         "other_text": tuple(texts),
-        "order": () if order == written_order(kind, counts, texts, fragments) else tuple(order),
+        "order": tuple(order) if _out_of_order(kind, order) else (),
     }
     return kind(**values | (known or {}))
 
 
-def written_order(
-    kind: type[Element], counts: dict[str, int], texts: list[str], fragments: list[str]
-) -> list[str]:
-    """Give the order in which what is inside an element is written where it has none of its own."""
-    names = [name for place in places(kind) for name in [place.name] * counts.get(place.name, 0)]
-    return ["#"] * len(texts) + names + ["*"] * len(fragments)
+class _Parts(NamedTuple):
+    """A kind of element: attributes and what is inside by name, what it must have, how it is written."""
+
+    attributes: dict[str, Place]
+    inside: dict[str, Place]
+    required: tuple[Place, ...]
+    ranks: dict[str, int]
+
+
+_PARTS: dict[type[Element], _Parts] = {}
+
+
+def _parts(kind: type[Element]) -> _Parts:
+    """Give the parts of a kind; putting them together costs more than reading an element."""
+    if kind not in _PARTS:
+        inside = {place.name: place for place in places(kind) if place.at is not ATTRIBUTE}
+        _PARTS[kind] = _Parts(
+            {place.name: place for place in places(kind) if place.at is ATTRIBUTE},
+            inside,
+            tuple(place for place in places(kind) if place.required),
+            {name: rank for rank, name in enumerate(("#", *inside, "*"))},
+        )
+    return _PARTS[kind]
+
+
+def _out_of_order(kind: type[Element], order: list[str]) -> bool:
+    """Whether children stand in another order than they are written in by themselves."""
+    if len(order) < 2:
+        return False
+    ranks = _parts(kind).ranks
+    return any(ranks[before] > ranks[after] for before, after in pairwise(order))
 
 
 def _is_text(place: Place) -> bool:
@@ -197,12 +231,12 @@ def _is_text(place: Place) -> bool:
 def _named(path: str, node: etree._Element, scope: str) -> list[tuple[str, str]]:
     """Give the attributes of a child that the model has as a text, with its path before their names."""
     found = [(f"{path}/@{name}", value) for name, value in cast("dict[str, str]", node.attrib).items()]
-    namespace = etree.QName(node).namespace or ""
+    namespace = _named_tag(node.tag)[1]
     return [*found, (f"{path}/@xmlns", namespace)] if namespace != scope else found
 
 
 def _attributes(node: etree._Element, kind: type[Element]) -> dict[str, Any]:
-    by_name = {place.name: place for place in places(kind) if place.at is ATTRIBUTE}
+    by_name = _parts(kind).attributes
     values: dict[str, Any] = {"other_attributes": []}
     for name, text in cast("dict[str, str]", node.attrib).items():
         place = by_name.get(name)
