@@ -2,14 +2,16 @@
 
 What is searched for their places is SQL of ours and of the translator, with plain strings ('…') and
 delimited identifiers ("…"), neither comments nor dollar quotes; sessions have
-``standard_conforming_strings`` on (PostgreSQL documentation, section 4.1.2.1).
+``standard_conforming_strings`` on, so that a quote is the only character which ends a string, and UTF-8 as
+encoding, in which no other character has a quote among its bytes (PostgreSQL documentation, sections 4.1.2.1
+and 24.3). What is put in is not searched again.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from vobroker.archive.errors import ArchiveError
@@ -23,46 +25,75 @@ def bound(sql: str, parameters: Sequence[Any]) -> str:
     Raises
     ------
     ArchiveError
-        If a text has the character NUL, which the server does not know.
+        If a value cannot be written, such as a text with the character NUL, which the server does not know.
+    ValueError
+        If there are fewer parameters than places.
     """
     if not parameters:
         return sql
-    rest = iter(parameters)
+    used = 0
 
     def written(found: re.Match[str]) -> str:
-        if found["number"]:
-            return literal(parameters[int(found["number"]) - 1])
-        return literal(next(rest)) if found["next"] else found[0]
+        nonlocal used
+        if found["next"]:
+            used += 1
+            number = used
+        elif found["number"]:
+            number = int(found["number"])
+        else:
+            return found[0]
+        if not 1 <= number <= len(parameters):
+            raise ValueError(f"there is no parameter {number} of {len(parameters)}")
+        return literal(parameters[number - 1])
 
     return _TOKEN.sub(written, sql)
 
 
 def literal(value: Any) -> str:
-    """Write a value; the server finds the type of a text from where it stands, as it does of a parameter."""
+    """Write a value; the server finds the type of a text from where it stands, as it does of a parameter.
+
+    A time with a zone is written in UTC, which is what times in the tables are.
+
+    Raises
+    ------
+    ArchiveError
+        If the server has no such value.
+    """
     match value:
         case None:
             return "NULL"
         case bool():
             return "true" if value else "false"
         case int():
-            return f"({value})" if value < 0 else str(value)
+            return f"({value:d})" if value < 0 else f"{value:d}"
         case float():
-            return f"'{value!r}'::float8"
+            return f"'{float(value)!r}'::float8"
         case str():
-            if "\0" in value:
-                raise ArchiveError("PostgreSQL knows no text with the character NUL")
-            return "'" + value.replace("'", "''") + "'"
+            return _text(value)
         case bytes():
             return f"'\\x{value.hex()}'::bytea"
         case datetime():
-            return f"'{value.isoformat(sep=' ')}'::timestamp"
+            naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+            return f"'{naive.isoformat(sep=' ')}'::timestamp"
         case list() | tuple():
-            kind = _array(value)
-            return f"ARRAY[{', '.join(map(literal, value))}]::{kind}[]"
+            return f"ARRAY[{', '.join(map(literal, value))}]::{_array(value)}[]"
     raise ArchiveError(f"there is no SQL literal for a {type(value).__name__}")
 
 
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise ArchiveError("PostgreSQL knows no text with the character NUL")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        code = ord(value[error.start])
+        raise ArchiveError(f"PostgreSQL knows no text with half a character (U+{code:X})") from None
+    return "'" + value.replace("'", "''") + "'"
+
+
+_ARRAYS = ((bool, "boolean"), (str, "text"), (float, "float8"), (bytes, "bytea"), (datetime, "timestamp"))
+
+
 def _array(values: Sequence[Any]) -> str:
-    if any(isinstance(value, str) for value in values):
-        return "text"
-    return "float8" if any(isinstance(value, float) for value in values) else "bigint"
+    """Give the type of an array's elements; whole numbers where nothing tells."""
+    return next((kind for of, kind in _ARRAYS if any(isinstance(value, of) for value in values)), "bigint")
