@@ -107,6 +107,14 @@ def _read(archive: Archive, text: str, parameters: Sequence[object], upload: pa.
 @contextmanager
 def service(place: str | Path, work: Path) -> Iterator[Ask]:
     """Run ``vobroker serve`` on an archive; give a function that asks its TAP for an Arrow stream."""
+    client = urllib3.PoolManager(retries=False)
+    with serving(place, work) as address:
+        yield lambda question: _over_http(client, f"{address}/sync", question)
+
+
+@contextmanager
+def serving(place: str | Path, work: Path) -> Iterator[str]:
+    """Run ``vobroker serve`` on an archive; give the address of its TAP."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     command = [
@@ -114,16 +122,16 @@ def service(place: str | Path, work: Path) -> Iterator[Ask]:
         *("--archive", str(place)),
     ]
     address = f"http://127.0.0.1:{port}/tap"
-    client = urllib3.PoolManager(retries=False)
     with (work / "serve.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:
-            _wait(client, f"{address}/availability", server, work / "serve.log")
-            yield lambda question: _over_http(client, f"{address}/sync", question)
+            _wait(f"{address}/availability", server, work / "serve.log")
+            yield address
         finally:
             server.terminate()
 
 
-def _wait(client: urllib3.PoolManager, address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    client = urllib3.PoolManager(retries=False)
     until = time.monotonic() + 60
     while time.monotonic() < until and server.poll() is None:
         try:

@@ -1,0 +1,1 @@
+"""How others write the same rows, for ``bench.tap``."""
