@@ -75,13 +75,26 @@ install_postgres() {
 
 postgres_runs() { [ -S "$state/.s.PGSQL.5432" ] && "$(postgres_bin)/pg_isready" -q -h "$state"; }
 
+# Everybody is let in, but for one role that has to give a password.
+ask_password() {
+    rules=$state/postgres/pg_hba.conf
+    grep -q '^local all vobroker_password ' "$rules" && return
+    { echo 'local all vobroker_password scram-sha-256'; cat "$rules"; } >"$state/pg_hba.new"
+    as_plain cp "$state/pg_hba.new" "$rules"
+    if postgres_runs; then as_plain "$(postgres_bin)/pg_ctl" -D "$state/postgres" reload >/dev/null; fi
+}
+
 start_postgres() {
-    postgres_runs && return
+    if postgres_runs; then
+        ask_password
+        return
+    fi
     bin=$(postgres_bin)
     if [ ! -f "$state/postgres/PG_VERSION" ]; then
         as_plain "$bin/initdb" -D "$state/postgres" -U vobroker -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
             >"$state/postgres-init.log" 2>&1 || fail "initdb failed: see $state/postgres-init.log"
     fi
+    ask_password
     as_plain "$bin/pg_ctl" -D "$state/postgres" -l "$state/postgres.log" -w -t 60 start \
         -o "-c listen_addresses='' -c unix_socket_directories='$state' -c fsync=off -c full_page_writes=off" \
         >/dev/null || fail "PostgreSQL does not start: see $state/postgres.log"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,6 +10,9 @@ from urllib.parse import urlsplit
 from vobroker.archive.archive import AUTHORITY, Archive
 
 SCHEMES = ("postgresql", "postgres")
+
+_END = re.compile("[/?#]")
+"""What ends the authority of a URI (RFC 3986, section 3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,19 @@ class Server:
     def __str__(self) -> str:
         parts = urlsplit(self.url)
         user, at, host = parts.netloc.rpartition("@")
+        if self.torn:
+            return f"{parts.scheme}://{parts.netloc.partition(':')[0]}:…"
         return f"postgresql://{user.partition(':')[0]}{at}{host}{parts.path}"
 
     def __repr__(self) -> str:
         return f"Server({str(self)!r})"
+
+    @property
+    def torn(self) -> bool:
+        """Whether the password has a character that ends it, so that its rest is taken for more."""
+        _, _, rest = self.url.partition("://")
+        end = _END.search(rest)
+        return end is not None and ":" in rest[: end.start()] and "@" in rest[end.start() :]
 
 
 Place = Path | Server

@@ -55,6 +55,8 @@ class Connection:
     """
 
     def __init__(self, server: Server) -> None:
+        if server.torn:
+            raise ServerError("write / ? # and @ in its password as %2F %3F %23 and %40", "")
         with _told():
             self._db = dbapi.connect(_complete(server.url), autocommit=True)
         self._running: dbapi.Cursor | None = None
