@@ -43,7 +43,11 @@ class Limits:
     upload_bytes, upload_rows
         Size of all tables that come with a query, and rows of each.
     jobs, kept_jobs
-        Jobs that wait or run at the same time, and jobs that are kept.
+        Jobs that wait or run at the same time, and jobs that are kept: of one caller, and of all guests
+        together.
+    result_bytes, kept_bytes
+        Size of the result of one job, and disk that all results and uploads of one caller take, or of all
+        guests together.
     retention_days, max_retention_days
         Time that a job is kept: when it does not say, and at most.
     """
@@ -58,6 +62,8 @@ class Limits:
     upload_rows: int
     jobs: int
     kept_jobs: int
+    result_bytes: int
+    kept_bytes: int
     retention_days: float
     max_retention_days: float
 
@@ -162,6 +168,8 @@ def _limits(found: Mapping[str, Any], where: str) -> Limits:
             raise RolesError(f"{where}: {name} cannot be {value!r}")
     for least, most in (
         ("rows", "max_rows"),
+        ("upload_bytes", "kept_bytes"),
+        ("result_bytes", "kept_bytes"),
         ("async_seconds", "max_async_seconds"),
         ("retention_days", "max_retention_days"),
     ):

@@ -254,3 +254,6 @@ def test_the_limits_that_are_enforced_are_the_limits_that_are_shown(tap):
     )
     assert f'<uploadLimit><default unit="byte">{guest.upload_bytes}</default>' in shown
     assert json.dumps(guest.async_seconds) in shown
+    for limits in (guest, user):
+        assert f"{limits.kept_bytes} bytes of results and uploads kept" in shown
+        assert f"{limits.result_bytes} bytes of the result of a job" in shown

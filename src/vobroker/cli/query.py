@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -106,13 +106,14 @@ def _give(rows: Rows, prepared: Prepared, form: Format | None, out: Path | None)
     head = Head(prepared.columns, infos=(("QUERY", prepared.text, ""),))
     if form is None:
         found = pa.Table.from_batches(list(rows), schema(head.table))
-        if rows.outcome().status != "ERROR":
-            show(found, prepared.columns)
-    else:
-        with suppress(BrokenOffError):
-            put(_pieces(rows, form, head), out)
-    if rows.outcome().status == "ERROR":
-        fail(rows.outcome().message.partition(";")[0])
+        if rows.outcome().status == "ERROR":
+            fail(rows.outcome().message.partition(";")[0])
+        show(found, prepared.columns)
+        return
+    try:
+        put(_pieces(rows, form, head), out)
+    except BrokenOffError as error:  # a file that lacks rows is not put in its place
+        fail(str(error).partition(";")[0])
 
 
 def _pieces(rows: Rows, form: Format, head: Head) -> Iterator[bytes]:
@@ -122,7 +123,7 @@ def _pieces(rows: Rows, form: Format, head: Head) -> Iterator[bytes]:
     with progress() as bar:
         yield from formats.write(form, _counted(rows, bar), head, rows.outcome)
     if rows.outcome().status == "ERROR":
-        raise formats.BrokenOffError  # a file that lacks rows is not put in its place
+        raise formats.BrokenOffError(rows.outcome().message)
 
 
 def _counted(rows: Rows, bar: Progress) -> Iterator[pa.RecordBatch]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import anyio
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -15,7 +17,7 @@ from vobroker.tap.answer import in_thread
 from vobroker.tap.errors import TapError
 from vobroker.tap.execute import PARAMETERS
 from vobroker.tap.jobs import ACTIVE, WAITING, Job
-from vobroker.tap.parameters import Parameters, number, read
+from vobroker.tap.parameters import Parameters, number, read, reading
 from vobroker.tap.service import Service, base_of, caller_of, service_of
 from vobroker.tap.waited import FORM_BYTES
 
@@ -52,35 +54,27 @@ async def create(request: Request) -> Response:
     """Make a job; with PHASE=RUN it waits for its turn at once."""
     service, caller = service_of(request), caller_of(request)
     limits, base = caller.limits, base_of(request)
-    parameters = await read(request, limits.upload_bytes + FORM_BYTES)
-    phase = parameters.one("PHASE").upper()
-    if phase not in ("", "RUN"):
-        raise TapError(f"PHASE is RUN, or left out; not '{phase[:40]}'")
+    async with reading(request, limits.upload_bytes + FORM_BYTES) as parameters:
+        phase = parameters.one("PHASE").upper()
+        if phase not in ("", "RUN"):
+            raise TapError(f"PHASE is RUN, or left out; not '{phase[:40]}'")
 
-    def made() -> Job:
-        job = service.jobs.create(
-            _kept(parameters),
-            parameters.files,
-            owner=caller.name,
-            role=caller.role,
-            seconds=limits.async_seconds,
-            days=limits.retention_days,
-            most=limits.kept_jobs,
-            base=base,
-            run_id=parameters.one("RUNID")[:64],
-        )
-        if phase:
-            service.jobs.run(job.id, limits.jobs)
-        return job
+        def made() -> Job:
+            return service.jobs.create(
+                _kept(parameters),
+                parameters.files,
+                caller=caller,
+                base=base,
+                run_id=parameters.one("RUNID")[:64],
+                run=bool(phase),
+            )
 
-    job = await in_thread(made)
-    return _to(request, job)
+        return _to(request, await in_thread(made))
 
 
 @router.get("/async/{identifier}")
 async def shown(request: Request, identifier: Id) -> Response:
     """Give a job; with WAIT only when its phase has changed, or the time is over."""
-    service = service_of(request)
     parameters = await read(request, FORM_BYTES)
     job = await _mine(request, identifier)
     wait = parameters.one("WAIT").strip()
@@ -88,15 +82,19 @@ async def shown(request: Request, identifier: Id) -> Response:
         seconds = MAX_WAIT if wait == "-1" else number(parameters, "WAIT", 0, MAX_WAIT)
         phase = parameters.one("PHASE", job.phase).upper()
         if phase in WAITING and phase == job.phase:
-            job = await in_thread(lambda: service.jobs.wait(identifier, phase, seconds))
+            job = await _changed(request, job, seconds)
     return Response(uws.job(job, _address(request, job)), media_type=uws.MEDIA_TYPE)
 
 
 @router.post("/async/{identifier}")
 async def change(request: Request, identifier: Id) -> Response:
     """Delete a job with ACTION=DELETE, or change parameters of one that has not begun."""
-    parameters = await read(request, caller_of(request).limits.upload_bytes + FORM_BYTES)
-    job = await _mine(request, identifier)
+    most = caller_of(request).limits.upload_bytes + FORM_BYTES
+    async with reading(request, most) as parameters:
+        return await _change(request, await _mine(request, identifier), parameters)
+
+
+async def _change(request: Request, job: Job, parameters: Parameters) -> Response:
     action = parameters.one("ACTION").upper()
     if action == "DELETE":
         return await _delete(request, job)
@@ -159,8 +157,12 @@ async def change_part(
     request: Request, identifier: Id, part: Annotated[str, Path(max_length=32)]
 ) -> Response:
     """Change one thing about a job."""
-    parameters = await read(request, caller_of(request).limits.upload_bytes + FORM_BYTES)
-    job = await _mine(request, identifier)
+    most = caller_of(request).limits.upload_bytes + FORM_BYTES
+    async with reading(request, most) as parameters:
+        return await _change_part(request, await _mine(request, identifier), part, parameters)
+
+
+async def _change_part(request: Request, job: Job, part: str, parameters: Parameters) -> Response:
     controls = {"phase": _phase, "executionduration": _duration, "destruction": _destruction}
     if part in controls:
         value = parameters.one(part.upper())
@@ -210,8 +212,25 @@ async def _parameters(request: Request, job: Job, parameters: Parameters) -> Non
     names = {name for name, _ in new}
     old = [pair for pair in job.parameters if pair[0] not in names or pair[0] == "UPLOAD"]
     jobs = service_of(request).jobs
-    await in_thread(lambda: jobs.add_uploads(job.id, parameters.files))
+    limits = caller_of(request).limits
+    await in_thread(lambda: jobs.add_uploads(job.id, parameters.files, limits))
     await _set(request, job, parameters=[*old, *new])
+
+
+async def _changed(request: Request, job: Job, seconds: float) -> Job:
+    """Wait until a job has left its phase, or the time is over (UWS 1.1, section 2.2.1.1).
+
+    Who waits holds no thread, so that any number can.
+    """
+    jobs = service_of(request).jobs
+    deadline, pause, now = time.monotonic() + seconds, 0.02, job
+    while now.phase == job.phase and not jobs.closing and (left := deadline - time.monotonic()) > 0:
+        await anyio.sleep(min(left, pause))
+        pause = min(1.5 * pause, 0.5)
+        if await request.is_disconnected():
+            break
+        now = await in_thread(lambda: jobs.get(job.id))
+    return now
 
 
 async def _set(request: Request, job: Job, **values: object) -> None:

@@ -120,8 +120,9 @@ def do(
     TapError
         If the request is wrong or its query fails; TimeLimitError at its time limit.
     """
-    parameters = Parameters(job.parameters, service.jobs.uploads(job.id))
-    asked = understand(service, parameters, service.roles.limits[job.role], job.base)
+    limits = service.roles.limits[job.role]
+    with service.jobs.uploads(job.id) as files:
+        asked = understand(service, Parameters(job.parameters, files), limits, job.base)
     rows = rows_of(service, asked, job.seconds)
     stopper(rows.cancel)
     name = f"result.{asked.format.suffix}"
@@ -129,12 +130,16 @@ def do(
         rows.begin()
         with (place / name).open("wb") as file:
             for piece in pieces(asked, rows, job.base):
+                service.jobs.wrote(job, file.tell() + len(piece), limits)
                 file.write(piece)
-    except BrokenOffError:
-        pass
+        if rows.outcome().status == "ERROR":
+            raise BrokenOffError(rows.outcome().message)
+    except BrokenOffError as error:
+        (place / name).unlink(missing_ok=True)
+        raise (TimeLimitError if rows.late else TapError)(str(error).partition(";")[0]) from error
+    except TapError:
+        (place / name).unlink(missing_ok=True)
+        raise
     finally:
         rows.close()
-    if rows.outcome().status == "ERROR":
-        (place / name).unlink(missing_ok=True)
-        raise (TimeLimitError if rows.late else TapError)(rows.outcome().message.partition(";")[0])
     return asked.format.media_type, name, rows.given

@@ -7,20 +7,22 @@ was running when the service ended runs again: a query only reads.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import secrets
 import shutil
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from vobroker.roles import Caller, Limits
 from vobroker.tap.errors import TapError, TimeLimitError
+from vobroker.tap.parameters import Files
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ WAITING = ("PENDING", "QUEUED", "EXECUTING", "HELD", "SUSPENDED")
 
 _COLUMNS = (
     "id", "owner", "role", "phase", "run_id", "created", "started", "ended", "destruction", "seconds",
-    "parameters", "base", "error", "media_type", "file_name", "size", "rows",
+    "parameters", "base", "error", "media_type", "file_name", "size", "rows", "uploaded",
 )  # fmt: skip
 
 _CREATE = f"""
@@ -44,6 +46,10 @@ _CREATE = f"""
 
 
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM job"  # noqa: S608
+_KEPT = "SELECT coalesce(sum(size), 0) + coalesce(sum(uploaded), 0) FROM job AS one WHERE one.owner = ?"
+_TAKE_ROOM = (
+    f"UPDATE job SET uploaded = coalesce(uploaded, 0) + ? WHERE id = ? AND ({_KEPT}) + ? <= ? RETURNING id"  # noqa: S608
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class Job:
     file_name: str
     size: int
     rows: int
+    uploaded: int
 
     @property
     def text(self) -> Mapping[str, list[str]]:
@@ -99,11 +106,17 @@ class Jobs:
         self._changed = threading.Condition()
         self._db = sqlite3.connect(folder / "jobs.sqlite", check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")  # a kill loses no job, a power cut perhaps the last
         self._db.executescript(_CREATE)
+        had = {row[1] for row in self._db.execute("PRAGMA table_info(job)")}
+        for name in set(_COLUMNS) - had:  # of an earlier version
+            self._db.execute(f"ALTER TABLE job ADD COLUMN {name}")
         self._db.execute("UPDATE job SET phase = 'QUEUED', started = NULL WHERE phase = 'EXECUTING'")
+        self._forget_strays()
         self._workers = workers
         self._threads: list[threading.Thread] = []
         self._stops: dict[str, Callable[[], None]] = {}
+        self._written: dict[str, tuple[str, int]] = {}  # owner, and bytes of a result that is being made
         self._closing = threading.Event()
 
     # -- what owners do ----------------------------------------------------------------------------
@@ -111,35 +124,49 @@ class Jobs:
     def create(
         self,
         parameters: Sequence[tuple[str, str]],
-        uploads: Mapping[str, bytes],
+        uploads: Files,
         *,
-        owner: str,
-        role: str,
-        seconds: int,
-        days: float,
-        most: int,
+        caller: Caller,
         base: str,
         run_id: str = "",
+        run: bool = False,
     ) -> Job:
-        """Make a job in phase PENDING; ``base`` is the address of the service, for its links.
+        """Make a job, in phase PENDING or with ``run`` in QUEUED.
+
+        ``base`` is the address of the service, for its links.
 
         Raises
         ------
         TapError
-            If the owner, or all guests together, have ``most`` jobs already.
+            If the caller, or all guests together, have as many jobs as they may, or no room for the uploads;
+            then there is none.
         """
-        if int(self._one("SELECT count(*) FROM job WHERE owner = ?", owner)[0]) >= most:
-            raise TapError(f"there are {most} jobs already; delete some, or come again later", 503)
+        limits = caller.limits
+        if run and self._active(caller.name) >= limits.jobs:
+            raise _busy(limits.jobs)
         now = datetime.now(UTC)
+        destruction = now + timedelta(days=limits.retention_days)
         identifier = secrets.token_urlsafe(16).replace("-", "x").replace("_", "y")
-        self.place(identifier).mkdir()
-        self.add_uploads(identifier, uploads)
-        self._do(
+        # One statement counts and adds, so that who comes with many at once gets no more.
+        row = self._row(
             "INSERT INTO job (id, owner, role, phase, run_id, created, destruction, seconds, base,"
-            " parameters) VALUES (?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?)",
-            *(identifier, owner, role, run_id, _text(now), _text(now + timedelta(days=days)), seconds, base),
-            json.dumps(list(parameters)),
+            " parameters) SELECT ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?"
+            " WHERE (SELECT count(*) FROM job WHERE owner = ?) < ? RETURNING id",
+            *(identifier, caller.name, caller.role, run_id, _text(now), _text(destruction)),
+            *(limits.async_seconds, base, json.dumps(list(parameters)), caller.name, limits.kept_jobs),
         )
+        if row is None:
+            raise TapError(
+                f"there are {limits.kept_jobs} jobs already; delete some, or come again later", 503
+            )
+        try:
+            self.place(identifier).mkdir()
+            self.add_uploads(identifier, uploads, limits)
+            if run:
+                self.run(identifier, limits.jobs)
+        except BaseException:
+            self.delete(identifier)
+            raise
         return self.get(identifier)
 
     def get(self, identifier: str) -> Job:
@@ -189,15 +216,61 @@ class Jobs:
         with self._lock:
             return [_job(row) for row in self._db.execute(sql, values).fetchall()]
 
-    def uploads(self, identifier: str) -> dict[str, bytes]:
-        """Give the files that came with a job, by name."""
-        found = self.place(identifier).glob("upload-*")
-        return {bytes.fromhex(path.name[7:]).decode(): path.read_bytes() for path in found}
+    @contextlib.contextmanager
+    def uploads(self, identifier: str) -> Iterator[Files]:
+        """Open the files that came with a job, by name."""
+        with contextlib.ExitStack() as stack:
+            yield {
+                bytes.fromhex(path.name[7:]).decode(): stack.enter_context(path.open("rb"))
+                for path in self.place(identifier).glob("upload-*")
+            }
 
-    def add_uploads(self, identifier: str, uploads: Mapping[str, bytes]) -> None:
-        """Keep more files with a job."""
-        for name, data in uploads.items():
-            (self.place(identifier) / f"upload-{name.encode().hex()}").write_bytes(data)
+    def add_uploads(self, identifier: str, uploads: Files, limits: Limits) -> None:
+        """Keep more files with a job.
+
+        Raises
+        ------
+        TapError
+            If what is kept for the job's owner, or for all guests together, would be more than allowed.
+        """
+        if not uploads:
+            return
+        size = sum(file.seek(0, io.SEEK_END) for file in uploads.values())
+        owner = self.get(identifier).owner
+        # One statement counts and takes the room, so that who comes with many at once gets no more.
+        row = self._row(
+            _TAKE_ROOM,
+            *(size, identifier, owner, size, limits.kept_bytes - self._being_written(owner)),
+        )
+        if row is None:
+            raise _full(limits)
+        for name, file in uploads.items():
+            file.seek(0)
+            with (self.place(identifier) / f"upload-{name.encode().hex()}").open("wb") as kept:
+                shutil.copyfileobj(file, kept)
+        files = self.place(identifier).glob("upload-*")
+        self.change(identifier, uploaded=sum(path.stat().st_size for path in files))
+
+    def kept(self, owner: str) -> int:
+        """Give the bytes that the uploads and results of an owner, or of all guests together, take."""
+        return int(self._one(_KEPT, owner)[0]) + self._being_written(owner)
+
+    def _being_written(self, owner: str) -> int:
+        return sum(size for whose, size in list(self._written.values()) if whose == owner)
+
+    def wrote(self, job: Job, size: int, limits: Limits) -> None:
+        """Note how large the result of a running job is by now.
+
+        Raises
+        ------
+        TapError
+            If it is larger than one may be, or all that is kept for the owner is.
+        """
+        self._written[job.id] = (job.owner, size)
+        if size > limits.result_bytes:
+            raise TapError(f"the result has more than the {limits.result_bytes} bytes that one may have", 413)
+        if self.kept(job.owner) > limits.kept_bytes:
+            raise _full(limits)
 
     def run(self, identifier: str, most: int) -> None:
         """Let a job wait for its turn.
@@ -207,15 +280,19 @@ class Jobs:
         TapError
             If the owner has ``most`` jobs that wait or run.
         """
-        job = self.get(identifier)
-        if job.phase not in ACTIVE:
-            return
-        waiting = self._one(
-            "SELECT count(*) FROM job WHERE owner = ? AND phase IN ('QUEUED', 'EXECUTING')", job.owner
+        # One statement counts and changes, so that who comes with many at once gets no more.
+        self._do(
+            "UPDATE job SET phase = 'QUEUED' WHERE id = ? AND phase IN ('PENDING', 'HELD') AND (SELECT"
+            " count(*) FROM job AS other WHERE other.owner = job.owner AND other.phase IN ('QUEUED',"
+            " 'EXECUTING')) < ?",
+            *(identifier, most),
         )
-        if int(waiting[0]) >= most:
-            raise TapError(f"{most} jobs wait or run already; wait until one of them has ended", 503)
-        self._do("UPDATE job SET phase = 'QUEUED' WHERE id = ? AND phase IN ('PENDING', 'HELD')", identifier)
+        if self.get(identifier).phase in ACTIVE:
+            raise _busy(most)
+
+    def _active(self, owner: str) -> int:
+        sql = "SELECT count(*) FROM job WHERE owner = ? AND phase IN ('QUEUED', 'EXECUTING')"
+        return int(self._one(sql, owner)[0])
 
     def abort(self, identifier: str) -> None:
         """Stop a job; one that has ended stays as it is."""
@@ -246,16 +323,10 @@ class Jobs:
         ]
         self._do(f"UPDATE job SET {names} WHERE id = ?", *kept, identifier)  # noqa: S608
 
-    def wait(self, identifier: str, phase: str, seconds: float) -> Job:
-        """Wait until a job has left a phase, or the time is over (UWS 1.1, section 2.2.1.1)."""
-        deadline = time.monotonic() + seconds
-        with self._changed:
-            while (job := self.get(identifier)).phase == phase and not self._closing.is_set():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
-        return job
+    @property
+    def closing(self) -> bool:
+        """Whether the service ends."""
+        return self._closing.is_set()
 
     def place(self, identifier: str) -> Path:
         """Give the folder of a job."""
@@ -334,11 +405,12 @@ class Jobs:
             _log.exception("job %s failed", identifier)
         finally:
             self._stops.pop(identifier, None)
+            self._written.pop(identifier, None)
         if self._closing.is_set() and result["phase"] != "COMPLETED":
             return  # it is still EXECUTING, and runs again after the next start
         names = ", ".join(f"{name} = ?" for name in result)
         self._do(
-            f"UPDATE job SET {names}, ended = ? WHERE id = ? AND phase = 'EXECUTING'",  # noqa: S608
+            f"UPDATE job SET {names}, uploaded = 0, ended = ? WHERE id = ? AND phase = 'EXECUTING'",  # noqa: S608
             *(*result.values(), _text(datetime.now(UTC)), identifier),
         )
         with contextlib.suppress(OSError):  # its owner may be deleting it
@@ -349,6 +421,13 @@ class Jobs:
         """Whether a job was stopped or deleted before it could be told how to stop."""
         row = self._row("SELECT phase FROM job WHERE id = ?", identifier)
         return row is None or row[0] != "EXECUTING"
+
+    def _forget_strays(self) -> None:
+        """Remove folders that belong to no job: a kill can leave them."""
+        known = {row[0] for row in self._db.execute("SELECT id FROM job")}
+        for path in self.folder.iterdir():
+            if path.is_dir() and path.name not in known:
+                shutil.rmtree(path, ignore_errors=True)
 
     def _sweep(self) -> None:
         """Forget jobs whose time is over."""
@@ -386,12 +465,24 @@ def _job(row: tuple[Any, ...]) -> Job:
     found: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     for name in ("owner", "run_id", "base", "error", "media_type", "file_name"):
         found[name] = found[name] or ""
-    for name in ("seconds", "size", "rows"):
+    for name in ("seconds", "size", "rows", "uploaded"):
         found[name] = int(found[name] or 0)
     for name in ("created", "started", "ended", "destruction"):
         found[name] = datetime.fromisoformat(found[name]) if found[name] else None
     found["parameters"] = tuple((str(name), str(value)) for name, value in json.loads(found["parameters"]))
     return Job(**found)
+
+
+def _busy(most: int) -> TapError:
+    return TapError(f"{most} jobs wait or run already; wait until one of them has ended", 503)
+
+
+def _full(limits: Limits) -> TapError:
+    return TapError(
+        f"results and uploads that are kept would have more than {limits.kept_bytes} bytes; delete some jobs,"
+        " or come again later",
+        507,
+    )
 
 
 def _text(time: datetime) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import BinaryIO
 
+import anyio
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.types import Message, Receive
@@ -16,16 +19,22 @@ MAX_FIELDS = 200
 """Most parameters of a request."""
 
 MAX_NAME = 64
-"""Longest name of a file, in characters: it becomes that of a file on the disk."""
+"""Longest name of a file, in bytes: it becomes that of a file on the disk."""
 
 MAX_TEXT = 2**20
 """Longest value of a parameter that is no file, in bytes."""
+
+SECONDS = 300.0
+"""Time that a request may take to come in."""
+
+Files = Mapping[str, BinaryIO]
+"""Open files by name; large ones are on the disk."""
 
 
 class Parameters:
     """Parameters by upper-case name, and the files that came with them."""
 
-    def __init__(self, values: Iterable[tuple[str, str]], files: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, values: Iterable[tuple[str, str]], files: Files | None = None) -> None:
         self.values: dict[str, list[str]] = {}
         for name, value in values:
             self.values.setdefault(name.upper(), []).append(value)
@@ -70,7 +79,15 @@ def number(parameters: Parameters, name: str, default: int, most: int) -> int:
 
 
 async def read(request: Request, most: int) -> Parameters:
-    """Read the parameters of a request, of its address and of its body.
+    """Read the parameters of a request that brings no files; see :func:`reading`."""
+    async with reading(request, most) as parameters:
+        parameters.files = {}
+        return parameters
+
+
+@asynccontextmanager
+async def reading(request: Request, most: int) -> AsyncIterator[Parameters]:
+    """Read the parameters of a request, of its address and of its body; its files are open in the block.
 
     Parameters
     ----------
@@ -82,38 +99,54 @@ async def read(request: Request, most: int) -> Parameters:
     Raises
     ------
     TapError
-        If the body is larger, or cannot be read.
+        If the body is larger, cannot be read, or does not come in time.
     """
     pairs = list(request.query_params.multi_items())
-    files: dict[str, bytes] = {}
-    if request.method == "POST":
-        declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > most:
-            raise TapError(f"the request has {declared} bytes; you may send {most}", 413)
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in ("", "application/x-www-form-urlencoded", "multipart/form-data"):
-            raise TapError(f"parameters do not come as {kind[:60]}", 415)
-        limited = Request(request.scope, _limited(request, most))
-        try:
-            async with limited.form(
-                max_files=MAX_FIELDS, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT
-            ) as form:
-                for name, value in form.multi_items():
-                    if isinstance(value, UploadFile):
-                        files[name.upper()] = await value.read()
-                    else:
-                        pairs.append((name, value))
-        except (MultiPartException, HTTPException, UnicodeDecodeError, ValueError) as error:
-            reason = getattr(error, "detail", None) or getattr(error, "message", None) or str(error)
-            raise TapError(f"the body of the request cannot be read: {reason}") from error
+    files: dict[str, BinaryIO] = {}
+    form: FormData | None = None
+    try:
+        if request.method == "POST":
+            with anyio.move_on_after(SECONDS):
+                form = await _form(request, most)
+            if form is None:
+                raise TapError(f"the request does not come within {SECONDS:g} s", 408)
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    files[name.upper()] = value.file
+                else:
+                    pairs.append((name, value))
+        _check(pairs, files)
+        yield Parameters(pairs, files)
+    finally:
+        if form is not None:
+            await form.close()
+
+
+async def _form(request: Request, most: int) -> FormData:
+    """Read the body of a request."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > most:
+        raise TapError(f"the request has {declared} bytes; you may send {most}", 413)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("", "application/x-www-form-urlencoded", "multipart/form-data"):
+        raise TapError(f"parameters do not come as {kind[:60]}", 415)
+    limited = Request(request.scope, _limited(request, most))
+    try:
+        return await limited.form(max_files=MAX_FIELDS, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT)
+    except (MultiPartException, HTTPException, UnicodeDecodeError, ValueError) as error:
+        reason = getattr(error, "detail", None) or getattr(error, "message", None) or str(error)
+        raise TapError(f"the body of the request cannot be read: {reason}") from error
+
+
+def _check(pairs: list[tuple[str, str]], files: Files) -> None:
+    """Refuse what no parameter can be."""
     if len(pairs) > MAX_FIELDS:
         raise TapError(f"the request has {len(pairs)} parameters; the limit is {MAX_FIELDS}", 413)
     for name, value in pairs:
         if "\0" in name or "\0" in value:
             raise TapError(f"{name[:40]!r} holds a NUL character")
-    if long := [name for name in files if not name.isprintable() or len(name) > MAX_NAME]:
+    if long := [name for name in files if not name.isprintable() or len(name.encode()) > MAX_NAME]:
         raise TapError(f"a file cannot be called {long[0][:40]!r}")
-    return Parameters(pairs, files)
 
 
 def _limited(request: Request, most: int) -> Receive:

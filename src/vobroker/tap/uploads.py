@@ -23,7 +23,7 @@ from astropy.io.votable.exceptions import VOTableSpecError
 from vobroker.roles import Limits
 from vobroker.tap.errors import TapError
 from vobroker.tap.fetch import Fence
-from vobroker.tap.parameters import Parameters
+from vobroker.tap.parameters import Files, Parameters
 from vobroker.votypes import guard
 from vobroker.votypes.arrow import data_type
 from vobroker.votypes.columns import Column, Table
@@ -104,13 +104,15 @@ def read_all(parameters: Parameters, limits: Limits, fence: Fence) -> dict[str, 
     return found
 
 
-def _content(address: str, name: str, files: Mapping[str, bytes], fence: Fence, most: int) -> bytes:
+def _content(address: str, name: str, files: Files, fence: Fence, most: int) -> bytes:
     scheme, _, rest = address.partition(":")
     if scheme.lower() != "param":
         return fence.fetch(address, most)
     if rest.upper() not in files:
         raise TapError(f"the upload {name} should be the file '{rest[:60]}', which is not in the request")
-    return files[rest.upper()]
+    file = files[rest.upper()]
+    file.seek(0)
+    return file.read(most + 1)
 
 
 def read(data: bytes, name: str, most_rows: int) -> Upload:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from vobroker.roles import Roles
+from vobroker.roles import Limits, Roles
 from vobroker.tap.catalogue import INDEXED, PRINCIPAL, Catalogue
 from vobroker.tap.errors import xml_escape
 from vobroker.tap.formats import FORMATS
@@ -160,6 +160,7 @@ def _tap(base: str, roles: Roles) -> str:
     return element(
         "capability",
         {"standardID": _TAP, "xsi:type": "tr:TableAccess"},
+        element("description", {}, xml_escape(" ".join(map(_may, roles.limits.values())))),
         _interface(base, "vs:ParamHTTP", "base", {"role": "std", "version": "1.1"}),
         element("dataModel", {"ivo-id": "ivo://ivoa.net/std/obscore#core-1.1"}, "ObsCore-1.1"),
         _language(),
@@ -184,6 +185,16 @@ def _tap(base: str, roles: Roles) -> str:
         _limit("executionDuration", guest.async_seconds, user.max_async_seconds),
         _limit("outputLimit", guest.rows, user.max_rows, {"unit": "row"}),
         _limit("uploadLimit", guest.upload_bytes, user.upload_bytes, {"unit": "byte"}),
+    )
+
+
+def _may(limits: Limits) -> str:
+    """Say which limits a role has that TAPRegExt has no element for."""
+    return (
+        f"For {limits.title}: {limits.sync_seconds} s for a query that is waited for;"
+        f" {limits.upload_rows} rows of an upload; {limits.result_bytes} bytes of the result of a job;"
+        f" {limits.jobs} jobs at a time, {limits.kept_jobs} jobs and {limits.kept_bytes} bytes of results and"
+        " uploads kept, of one user or of all guests together."
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated
 
+import anyio
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
@@ -14,7 +17,7 @@ from vobroker.tap.answer import Streamed, in_thread, while_connected
 from vobroker.tap.errors import MEDIA_TYPE, TapError
 from vobroker.tap.execute import Asked, checked, chosen_format, pieces, rows_of, understand
 from vobroker.tap.formats import Format, Head, Outcome
-from vobroker.tap.parameters import Parameters, number, read
+from vobroker.tap.parameters import Parameters, number, read, reading
 from vobroker.tap.service import PATIENCE, Service, base_of, caller_of, service_of, site_of
 
 router = APIRouter()
@@ -28,9 +31,10 @@ async def sync(request: Request) -> Response:
     """Run a query and give its rows as they come (TAP 1.1, section 2.2)."""
     service, base = service_of(request), base_of(request)
     limits = caller_of(request).limits
-    parameters = await read(request, limits.upload_bytes + FORM_BYTES)
-    asked = await in_thread(lambda: understand(service, parameters, limits, base))
-    return await _answer(request, service, asked, limits.sync_seconds, base)
+    async with reading(request, limits.upload_bytes + FORM_BYTES) as parameters:
+        return await _answer(
+            request, service, lambda: understand(service, parameters, limits, base), limits.sync_seconds, base
+        )
 
 
 @router.get("/cone/{table}")
@@ -49,7 +53,7 @@ async def cone(request: Request, table: Annotated[str, Path(max_length=32)]) -> 
         prepared = checked(text, "ADQL", service.catalogue(base), service)
         return Asked(replace(prepared, columns=cones.columns(table, prepared.columns)), format, maxrec)
 
-    return await _answer(request, service, await in_thread(understood), limits.sync_seconds, base)
+    return await _answer(request, service, understood, limits.sync_seconds, base)
 
 
 @router.api_route("/datalink", methods=["GET", "POST"])
@@ -78,11 +82,13 @@ def _format(parameters: Parameters) -> Format:
     return chosen_format(parameters) if parameters.one("RESPONSEFORMAT") else formats.find("votable/td")
 
 
-async def _answer(request: Request, service: Service, asked: Asked, seconds: float, base: str) -> Response:
-    """Start a query when it is its turn, wait for the first rows, and let the rest follow."""
-    if not await in_thread(lambda: service.turns.acquire(timeout=PATIENCE)):
-        raise TapError("too many queries are running; come again in a moment, or send a job to /async", 503)
+async def _answer(
+    request: Request, service: Service, understood: Callable[[], Asked], seconds: float, base: str
+) -> Response:
+    """Read a query when it is its turn, wait for the first rows, and let the rest follow."""
+    await _turn(request, service)
     try:
+        asked = await in_thread(understood)
         rows = rows_of(service, asked, seconds)
     except BaseException:
         service.turns.release()
@@ -111,3 +117,14 @@ async def _answer(request: Request, service: Service, asked: Asked, seconds: flo
     except BaseException:
         end()
         raise
+
+
+async def _turn(request: Request, service: Service) -> None:
+    """Wait for a turn, at most some seconds; who waits holds no thread, which those who run need."""
+    deadline = time.monotonic() + PATIENCE
+    while not service.turns.acquire(blocking=False):
+        if time.monotonic() > deadline or await request.is_disconnected():
+            raise TapError(
+                "too many queries are running; come again in a moment, or send a job to /async", 503
+            )
+        await anyio.sleep(0.05)

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from vobroker.tap.formats.model import Batches, Ending, Head, Outcome
+from vobroker.tap.formats.model import Batches, BrokenOffError, Ending, Head, Outcome
 from vobroker.tap.formats.pieces import pieces
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.binary import NULLS, Cells, encode, numbers, padded
@@ -27,6 +27,7 @@ from vobroker.votypes.columns import Column
 from vobroker.votypes.texts import text
 
 _IN_MEMORY = 4 * 2**20  # bytes of rows that need no file
+_ON_DISK = 8 * 2**30  # most bytes of rows that wait for their header
 _BLOCK = 2880
 _CODES = {"bool": "L", "int16": "I", "int32": "J", "int64": "K", "float": "E", "double": "D", "uint8": "B"}
 
@@ -56,6 +57,8 @@ def write(batches: Batches, head: Head, outcome: Ending) -> Iterator[bytes]:
                 for known, values in zip(measured, batch.columns, strict=True):
                     _measure(known, values)
                 writer.write_batch(batch.replace_schema_metadata(described.metadata))
+                if spool.tell() > _ON_DISK:
+                    raise BrokenOffError(f"the result has more than {_ON_DISK} bytes, too many for FITS")
         yield _headers(head, described, measured, rows, outcome())
         yield from _data(spool, described, measured)
 
