@@ -15,6 +15,7 @@ import typer
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, out
 from vobroker.cli.lightcurve import NOT_TEXT, form_of, show_points
 from vobroker.cli.lightcurve import Form as LightCurveForm
+from vobroker.cli.received import add
 
 if TYPE_CHECKING:
     from vobroker.archive import Archive
@@ -52,7 +53,8 @@ EventArgument = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(
-        no_args_is_help=True, help="Show, check, list and export VOEvents; embed light curves and read them."
+        no_args_is_help=True,
+        help="Show, check, list, export and archive VOEvents; embed light curves and read them.",
     )
     names: dict[Callable[..., None], str] = {list_events: "list", embed_setting: "embed"}
     commands = (
@@ -66,6 +68,7 @@ def register(app: typer.Typer) -> None:
         retract,
         supersede,
         samples,
+        add,
     )
     for command in commands:
         group.command(names.get(command))(command)
