@@ -9,9 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from vobroker.publish.values import DATA_TYPES, characters, text_of, value_of
-from vobroker.timeseries import LightCurve, documents, formats
+from vobroker.timeseries import LightCurve
 from vobroker.timeseries.columns import MEASUREMENT
-from vobroker.timeseries.errors import TimeSeriesError
 from vobroker.timeseries.model import POINTS
 from vobroker.voevent import VOEvent, VOEventError
 from vobroker.voevent.embedded import embed as embed_votable
@@ -82,8 +81,7 @@ def embed(event: VOEvent, light_curve: LightCurve, form: str) -> VOEvent:
         return replace(event, what=replace(what, tables=(*what.tables, as_table(light_curve))))
     if form not in FORMS:
         raise VOEventError(f"a light curve cannot be embedded as {form!r}; there are {', '.join(FORMS)}")
-    votable = formats.write(light_curve, "votable")
-    return embed_votable(event, votable, "text" if form == "votable" else "element", NAME)
+    return embed_votable(event, _votable(light_curve), "text" if form == "votable" else "element", NAME)
 
 
 def light_curve_of(event: VOEvent) -> LightCurve | None:
@@ -97,6 +95,9 @@ def light_curve_of(event: VOEvent) -> LightCurve | None:
     for table in event.what.tables if event.what else ():
         if table.name == NAME:
             return from_table(table, event.ivorn)
+    from vobroker.timeseries import documents
+    from vobroker.timeseries.errors import TimeSeriesError
+
     for one in embedded(event):
         try:
             series = documents.read(one.votable).series
@@ -111,7 +112,13 @@ def votable_of(event: VOEvent) -> bytes | None:
     for one in embedded(event):
         return one.votable
     found = light_curve_of(event)
-    return None if found is None else formats.write(found, "votable")
+    return None if found is None else _votable(found)
+
+
+def _votable(light_curve: LightCurve) -> bytes:
+    from vobroker.timeseries import documents  # the dialects take a while to load
+
+    return documents.write([light_curve.series], "votable")
 
 
 def as_table(light_curve: LightCurve) -> Table:
