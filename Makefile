@@ -45,6 +45,9 @@ bench: ## Measured comparisons; each prints a table
 	$(RUN)/python -m bench.adql
 	$(RUN)/python -m bench.querylog
 	$(RUN)/python -m bench.tap
+	@scripts/servers.sh start
+	$(RUN)/python -m bench.visits --forget
+	$(RUN)/python -m bench.visits
 	@scripts/kafka.sh start 1
 	$(RUN)/python -m bench.stream
 	$(RUN)/python -m bench.latency

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from bench import report
 from bench.nightly.conduct import STEPS
-from bench.nightly.design import Design
+from bench.nightly.design import SURVEY_FIELDS, SURVEY_VISITS, Design
 from bench.nightly.layouts import BEST, ENGINES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,8 +26,8 @@ LATE = 20
 """Last measured visits of which the table has the median."""
 COLOURS = {"duckdb": "#b3541e", "postgresql": "#4063a0"}
 HEADER = (
-    *("engine, layout", "last visits, s", *STEPS),
-    *("growth, s per 1,000 visits", "at 15,000", "at 100,000", "kB a visit"),
+    *("engine, layout", "last visits, s", "of naive", *STEPS),
+    *("growth, s per 1,000 visits", "ten years", "at 15,000", "at 100,000", "at 2.75 M", "kB a visit"),
 )
 
 Result = dict[str, Any]
@@ -65,20 +65,28 @@ def fit(store: Result, full: int) -> tuple[float, float, float] | None:
     return float(level), float(slope), float(np.sqrt(spread[0, 0]))
 
 
-def row(store: Result, design: Design) -> tuple[str, ...]:
-    """Give the line of a database in the table."""
-    median = np.median(measured(store)[1][-LATE:], axis=0)
-    grown = ("-", "-", "-")
+def late(store: Result) -> np.ndarray:
+    """Give the seconds of each step of the last visits."""
+    return np.asarray(np.median(measured(store)[1][-LATE:], axis=0))
+
+
+def row(store: Result, design: Design, naive: float | None) -> tuple[str, ...]:
+    """Give the line of a database in the table; with its ratio to the naive layout where that was run."""
+    median = late(store)
+    grown = ("-",) * 5
     if fitted := fit(store, design.full):
         level, slope, error = fitted
+        # As many visits as these fields have in ten years, though it is a small part of the sky.
+        decade = round(design.fields * SURVEY_VISITS / SURVEY_FIELDS)
         grown = (
             f"{1000 * slope:+.3f} ± {1000 * error:.3f}",
-            *(_then(level, slope, error, visits) for visits in (15_000, 100_000)),
+            *(_then(level, slope, error, visits) for visits in (decade, 15_000, 100_000, SURVEY_VISITS)),
         )
     (first, before), (last, after) = store["sizes"][0], store["sizes"][-1]
     return (
         f"{ENGINES[store['engine']]}, {store['layout']}",
         f"{median.sum():.3f}",
+        f"{median.sum() / naive:.2f}" if naive else "-",
         *(f"{seconds:.3f}" for seconds in median),
         *grown,
         f"{(after - before) / 1000 / max(last - first, 1):,.0f}",
@@ -105,7 +113,9 @@ def words(result: Result) -> str:
 def rows(result: Result) -> list[tuple[str, ...]]:
     """Give the table of a run."""
     design = Design(**result["design"])
-    return [row(store, design) for store in result["stores"].values() if store["measured"]]
+    stores = [store for store in result["stores"].values() if store["measured"]]
+    naive = {store["engine"]: late(store).sum() for store in stores if store["layout"] == "naive"}
+    return [row(store, design, naive.get(store["engine"])) for store in stores]
 
 
 def show(result: Result) -> None:
