@@ -233,7 +233,7 @@ def measure(table: pa.Table, folder: Path) -> list[Measured]:
 
 
 def over_http(count: int, folder: Path) -> list[list[str]]:
-    """Fetch rows from a service; give for each format the time to the first and the last byte, and megabytes."""
+    """Fetch rows from a service; give for each format the time to the first and last byte, and megabytes."""
     where = folder / "archive"
     fill.folder(where, count, folder / "truth.npz")
     query = f"SELECT {', '.join(NAMES)} FROM alert"

@@ -193,6 +193,11 @@ def write_rows(
                 elif what == COUNTED:
                     swapped32(to, np.uint32(stop - start))
                     to += 4
+                    if size == 1:
+                        for i in range(start, stop):
+                            store8(to + i - start, load8(data[c] + i))
+                        to += stop - start
+                        continue
                     for i in range(start, stop):
                         _element(size, data[c] + i * size, to)
                         to += size
