@@ -16,7 +16,7 @@ from bench.nightly.packing import pack, unpack
 from bench.nightly.sky import SOURCE, Sky, associate
 from bench.visits import SERVER
 
-SMALL = Design(fields=2, objects=600, detections=30, yearly=3, new=0.1)
+SMALL = Design(fields=2, objects=600, detections=30, yearly=2, new=0.1)
 EVERY = [(engine, each.name) for engine, known in LAYOUTS.items() for each in known]
 
 
@@ -31,19 +31,19 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 def test_every_layout_gives_what_was_left_in_it_and_goes_on(run, tmp_path):
     run.begin(SMALL, EVERY)
-    assert run.go_on(5, every=1) == 5
+    assert run.go_on(3, every=1) == 3
     run.close()
     again = Run(tmp_path, SERVER)
     again.resume()
-    assert again.go_on(4, every=1) == 4
+    assert again.go_on(3, every=1) == 3
     result = again.result()
     again.close()
-    assert result["visits"] == 9
+    assert result["visits"] == 6
     assert len(result["stores"]) == len(EVERY)
-    assert result["totals"]["sources"] == 9 * 30
+    assert result["totals"]["sources"] == 6 * 30
     assert 0.8 < result["totals"]["associated"] / result["totals"]["sources"] < 1
     for store in result["stores"].values():
-        assert [visit for visit, *_ in store["measured"]] == list(range(9))
+        assert [visit for visit, *_ in store["measured"]] == list(range(6))
     assert len(figures.rows(result)) == len(EVERY)
 
 
