@@ -181,6 +181,7 @@ def tell(noted: Annotation, table: Table, found: Findings) -> None:
             found.note(
                 f"{statement(templates, 'tableref').place} refers to {names[0]}, which is not in the document"
             )
+    noted = replace(noted, shared=_about(noted, own, table))
     nodes = (*own, *noted.shared)
     pairs = [pair for node in nodes for pair in _leaves(node)]
     _times(noted, own, table, found)
@@ -188,6 +189,46 @@ def tell(noted: Annotation, table: Table, found: Findings) -> None:
     _calibrations(noted, nodes, table, found)
     _measures(noted, own, table, found)
     _identity(pairs, table, found)
+
+
+def _about(noted: Annotation, own: tuple[Node, ...], table: Table) -> tuple[Node, ...]:
+    """Give the shared instances that are about a table: not those that only other tables have to do with."""
+    others = tuple(node for nodes in noted.rows.values() if nodes is not own for node in nodes)
+    mine, theirs = _reached(noted, own), _reached(noted, others)
+    kept: list[Node] = []
+    for node in noted.shared:
+        refs = [leaf.ref for _, leaf in _leaves(node) if leaf.ref]
+        here = any(table.field(ref) is not None for ref in refs)
+        elsewhere = any(table.field(ref) is None and _exists(table, ref) for ref in refs)
+        if here or id(node) in mine or not (elsewhere or id(node) in theirs):
+            kept.append(node)
+    also = _reached(noted, tuple(kept))
+    return tuple(node for node in noted.shared if id(node) in also or any(node is one for one in kept))
+
+
+def _reached(noted: Annotation, nodes: tuple[Node, ...]) -> set[int]:
+    """Find the shared instances that some refer to, directly or by others."""
+    inside = {one.id: top for top in noted.shared for one in _all(top) if one.id and not one.target}
+    found: set[int] = set()
+    waiting = [one.target for node in nodes for one in _all(node) if one.target]
+    while waiting:
+        target = waiting.pop()
+        tops = [inside[target]] if target in inside else [n for n in noted.shared if _is_within(n, target)]
+        for top in tops:
+            if id(top) not in found:
+                found.add(id(top))
+                waiting += [one.target for one in _all(top) if one.target]
+    return found
+
+
+def _is_within(node: Node, collection: str) -> bool:
+    return any(collection in (up.get("ID"), up.get("dmid")) for up in node.element.iterancestors())
+
+
+def _exists(table: Table, identifier: str) -> bool:
+    """Tell whether anything in the document has an ID."""
+    root = table.element.getroottree().getroot()
+    return any(one.get("ID") == identifier for one in root.iter("{*}FIELD", "{*}PARAM"))
 
 
 # -- the tree ------------------------------------------------------------------------------------------
@@ -301,7 +342,7 @@ def _times(noted: Annotation, own: tuple[Node, ...], table: Table, found: Findin
             continue
         column = table.field(leaf.ref)
         if column is None or column not in table.fields:
-            _dangling(leaf.said(), leaf.ref, found)
+            _dangling(leaf.said(), leaf.ref, table, found)
             continue
         is_main = "time" not in found.roles
         if is_main:
@@ -332,13 +373,13 @@ def _offset(holder: Node, prefix: str, found: Findings) -> None:
 
 
 def _time_frames(nodes: tuple[Node, ...]) -> list[Node]:
-    """Give the time frames: instances with a time scale, for samples have others of that type."""
-    return [
-        one
-        for node in nodes
-        for one in _all(node)
-        if any(leaf.is_leaf and qualified(leaf.role, one.model_class) in _TIME for leaf in one.inner)
-    ]
+    """Give the time frames; a sample has a frame of space of that type."""
+    return [one for node in nodes for one in _all(node) if _is_time_frame(one)]
+
+
+def _is_time_frame(node: Node) -> bool:
+    roles = {qualified(leaf.role, node.model_class) for leaf in node.inner if leaf.is_leaf}
+    return bool(roles & _TIME.keys()) or (node.model_class == "timeframe" and not roles & _SPACE.keys())
 
 
 def _frames_of(
@@ -389,7 +430,7 @@ def _spaces(
             if leaf.value is not None:
                 found.say(f"object.{axis}", number_of(leaf.value), leaf.said())
             elif column is None:
-                _dangling(leaf.said(), leaf.ref, found)
+                _dangling(leaf.said(), leaf.ref, table, found)
             elif column in table.fields:
                 found.role(point, column.label, leaf.said())
             else:
@@ -468,7 +509,7 @@ def _measures(noted: Annotation, own: tuple[Node, ...], table: Table, found: Fin
             if error is not None and error in table.fields:
                 found.role(f"{role}_error", error.label, leaf.said())
             elif leaf.ref:
-                _dangling(leaf.said(), leaf.ref, found)
+                _dangling(leaf.said(), leaf.ref, table, found)
             elif leaf.value and table.field(leaf.value) is not None:
                 found.note(
                     f"{leaf.said().place} has the name of the column {leaf.value} as a value; it is no ref"
@@ -512,7 +553,7 @@ def _identity(pairs: list[tuple[str, Node]], table: Table, found: Findings) -> N
                 continue
             column = table.field(leaf.ref)
             if column is None:
-                _dangling(leaf.said(), leaf.ref, found)
+                _dangling(leaf.said(), leaf.ref, table, found)
             elif column in table.params:
                 found.say(what, column.value, leaf.said())
             else:
@@ -532,5 +573,6 @@ def _last(role: str) -> str:
     return role.replace(":", ".").rpartition(".")[2].lower()
 
 
-def _dangling(at: Statement, reference: str, found: Findings) -> None:
-    found.note(f"{at.place} refers to {reference}, which is not in the document")
+def _dangling(at: Statement, reference: str, table: Table, found: Findings) -> None:
+    if not _exists(table, reference):
+        found.note(f"{at.place} refers to {reference}, which is not in the document")

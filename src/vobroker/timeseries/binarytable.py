@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from astropy.io import fits
 from astropy.io.fits import Header
 from astropy.io.fits.verify import VerifyError
+from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from vobroker.timeseries.errors import TimeSeriesError
@@ -155,7 +157,10 @@ def open_tables(data: bytes) -> tuple[Header, list[tuple[str, Header, pa.Table]]
         If the file is damaged or too large.
     """
     try:
-        with fits.open(io.BytesIO(data), memmap=False, lazy_load_hdus=False) as units:
+        with (
+            warnings.catch_warnings(action="ignore", category=AstropyWarning),
+            fits.open(io.BytesIO(data), memmap=False, lazy_load_hdus=False, logical_as_bytes=True) as units,
+        ):
             found = [
                 (f"HDU {number}", unit.header.copy(), _rows(unit, data, number))
                 for number, unit in enumerate(units)

@@ -53,7 +53,9 @@ class Findings:
 
     def say(self, key: str, value: Any, at: Statement) -> None:
         """Take down what a document says; nothing, where it says nothing."""
-        if value is None or value == "" or (isinstance(value, str) and value.lower() in _UNSAID):
+        if value is None or value == "":
+            return
+        if isinstance(value, str) and value.lower() in _UNSAID and not key.startswith("object."):
             return
         if (
             key in self.values

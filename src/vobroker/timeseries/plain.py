@@ -261,10 +261,14 @@ def _model_path(utype: str) -> str:
 
 
 def _is_about(group: etree._Element, table: Table) -> bool:
-    columns = {one.ID for one in table.fields if one.ID} | {one.label for one in table.fields}
+    """Tell whether a group is in the table, or refers to columns of it or is referred to by them."""
+    around = next((up for up in group.iterancestors() if tag(up) == "TABLE"), None)
+    if around is not None:
+        return around is table.element
     refs = {one.get("ref") for one in within(group, "FIELDref")}
-    named = any(one.ref == group.get("ID") for one in table.fields) if group.get("ID") else False
-    return named or bool(refs & columns) or table.element in list(group.iterancestors())
+    identifier = group.get("ID")
+    named = identifier is not None and any(one.ref == identifier for one in table.fields)
+    return named or any(ref and (one := table.field(ref)) and one in table.fields for ref in refs)
 
 
 def _params(table: Table, found: Findings) -> None:

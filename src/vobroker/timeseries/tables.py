@@ -143,10 +143,14 @@ class Table:
         return tuple(map(Field, found))
 
     def field(self, reference: str) -> Field | None:
-        """Find a column or parameter by its ID, or where none has it by its name."""
+        """Find a column or parameter by its ID; by its name, where nothing in the document has such an ID."""
         both = (*self.fields, *self.params)
-        named = [one for one in both if reference == one.ID] or [one for one in both if reference == one.name]
-        return named[0] if named else None
+        for one in both:
+            if reference == one.ID:
+                return one
+        if reference in _identifiers(self.element.getroottree().getroot()):
+            return None
+        return next((one for one in both if one.name == reference), None)
 
     @cached_property
     def rows(self) -> pa.Table:
@@ -165,6 +169,10 @@ class Table:
             return pa.schema([one.arrow for one in self.fields]).empty_table()
         columns = _tabledata(self, forms[0]) if tag(forms[0]) == "TABLEDATA" else _binary(self, forms[0])
         return pa.table(columns, schema=pa.schema([one.arrow for one in self.fields]))
+
+
+def _identifiers(root: etree._Element) -> set[str]:
+    return {one.get("ID", "") for one in root.iter("{*}FIELD", "{*}PARAM")}
 
 
 def tables(root: etree._Element) -> list[Table]:

@@ -18,13 +18,13 @@ from vobroker.timeseries import times
 from vobroker.timeseries.dialects import ecsv
 from vobroker.timeseries.errors import TimeSeriesError
 from vobroker.timeseries.look import Look
-from vobroker.timeseries.series import Document, Series, banded, described, only, renamed
+from vobroker.timeseries.series import NOTES, Document, Series, banded, described, noted, only, renamed
 
 NAME = "astropy-timeseries"
 TITLE = "TimeSeries of astropy, in ECSV"
 MEDIA_TYPE = "text/ecsv"
 SUFFIXES: tuple[str, ...] = ()
-LACKS = dict.fromkeys(("column.ucd", "column.description"), "a Time has neither UCD nor description")
+LACKS: dict[str, str] = {}
 
 _UNKNOWN = "local"
 """The scale that astropy has for times whose scale is not known."""
@@ -54,7 +54,8 @@ def read(look: Look) -> Document:
     origin = frame.get("origin")
     origin = 0.0 if origin is None else float(origin)
     days = np.ma.MaskedArray((when.jd1 - origin) + when.jd2)
-    column = described(name, pa.float64(), unit="d", ucd="time.epoch")
+    notes = {key: str(value) for key, value in dict(about.get("time_column") or {}).items() if key in NOTES}
+    column = described(name, pa.float64(), **{"ucd": "time.epoch", **notes, "unit": "d"})
     places = table.colnames.index(name)
     del table[name]
     for other in moments[1:]:
@@ -97,4 +98,6 @@ def write(series: Sequence[Series]) -> bytes:
     }
     table = TimeSeries(time=when, data=columns)
     table.meta.update(ecsv.metadata(one))
+    field = one.points.schema.field("time")
+    table.meta["time_column"] = {key: noted(field, key) for key in NOTES}  # a Time has none
     return ecsv.written(table)

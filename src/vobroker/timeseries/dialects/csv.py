@@ -14,7 +14,7 @@ from vobroker.timeseries.errors import TimeSeriesError
 from vobroker.timeseries.findings import Findings
 from vobroker.timeseries.look import Look
 from vobroker.timeseries.plain import OBJECT_NAMES
-from vobroker.timeseries.series import Document, Series, Statement, banded, renamed
+from vobroker.timeseries.series import TEXT_ROLES, Document, Series, Statement, banded, renamed
 
 NAME = "csv"
 TITLE = "CSV"
@@ -62,8 +62,11 @@ def read(look: Look) -> Document:
         raise TimeSeriesError(f"the CSV cannot be read: {str(error).splitlines()[0][:200]}") from error
     if len(rows) > tables.MAX_ROWS:
         raise TimeSeriesError(f"the table has more than {tables.MAX_ROWS} rows")
+    numbers = {name for role, names in named.NAMES.items() if role not in TEXT_ROLES for name in names}
     kinds = [
-        pa.string()
+        pa.float64()
+        if pa.types.is_null(one.type) and one.name.lower() in numbers
+        else pa.string()
         if pa.types.is_temporal(one.type)
         or pa.types.is_null(one.type)
         or one.name.lower() in ("survey", *named.NAMES["band"], *named.NAMES["kind"], *OBJECT_NAMES)

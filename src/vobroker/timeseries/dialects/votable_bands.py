@@ -83,7 +83,7 @@ def by_band(series: Series) -> list[Series]:
         values = series.points[column]
         chosen = pc.is_null(values) if name is None else pc.equal(values, name)
         rows = series.points.filter(chosen).drop_columns([column])
-        if len(rows) or (name is None and not found):
+        if name is not None or len(rows) or not found:
             bands = () if name is None else (known[name],)
             found.append(replace(series, points=rows, roles=rest, bands=bands))
     return found
