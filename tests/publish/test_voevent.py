@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,13 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from vobroker.alerts.columns import ALERT
-from vobroker.archive import Archive
+from vobroker.alerts.schemas import default_schemas
+from vobroker.archive import Archive, open_archive
+from vobroker.filters import compile_filter
+from vobroker.pipeline.river import run
 from vobroker.publish.render import Packet, packets
 from vobroker.publish.voevent import GROUPS, alert_event, alerts_of, from_voevent
+from vobroker.sources import files
 from vobroker.voevent import VOEvent, VOEventError, read, validate, write
 from vobroker.voevent.citations import in_force, retraction
 from vobroker.voevent.event_types import event_types
@@ -235,3 +240,24 @@ def test_known_objects_of_the_solar_system_are_typed_so(archive: Archive, render
         assert types == (["solar-system"] if row["solar_system"] else [])
         seen.add(bool(types))
     assert seen == {True, False}
+
+
+def test_identifiers_and_citations_are_the_same_in_an_archive_made_again(
+    shared: Path, tmp_path: Path
+) -> None:
+    everything = compile_filter("everything", "SELECT alert_id FROM alert")
+    made = []
+    for batch in (3, 64):
+        with open_archive(tmp_path / str(batch), authority="org.example.test") as archive:
+            run(
+                files.read([shared / "alerts/ztf/ZTF21abiuvdk_series"], resume=archive.position, batch=batch),
+                archive,
+                schemas=default_schemas(),
+                filters=[everything],
+            )
+            events = [read(one.content) for some in packets(archive, batch=7) for one in some]
+            made.append(
+                [(event.ivorn, event.citations, event.what and event.what.groups[2:]) for event in events]
+            )
+    assert len(made[0]) == 34
+    assert made[0] == made[1]
