@@ -276,6 +276,7 @@ def plot(path: Path, measured: list[Measured], read: float) -> None:
     axes.set_yticks(range(len(measured)), [one.form for one in measured])
     axes.invert_yaxis()
     axes.set_xscale("log")
+    axes.set_xlim(left=1e4)
     axes.set_xlabel("rows/s on one core")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
