@@ -21,7 +21,8 @@ from vobroker.archive.postgresql.connection import Connection
 
 TABLES = ("alert", "measurement", "object")
 MANY = 50_000_000
-"""Alerts of an archive from which on it has no light curves and objects here: there is no room for them."""
+"""Alerts from which on an archive in a folder has neither light curves nor objects here, nor their
+index: there is no time for them."""
 SERVERS = Path(
     os.environ.get("VOBROKER_SERVERS")
     or Path(os.environ.get("TMPDIR", "/tmp")) / f"vobroker-servers-{os.getuid()}"
@@ -32,10 +33,13 @@ SERVERS = Path(
 def folder(where: Path, count: int, truth: Path, *, scattered: bool = False) -> None:
     """Make an archive in a folder, and the file with the truth about it."""
     open_archive(where).close()
+    tables = TABLES if count < MANY else TABLES[:1]
     with duckdb.connect(where / "archive.duckdb") as db:
+        if count >= MANY:
+            db.execute("DROP INDEX alert_object")
         for rows in _watched(f"{count:,} alerts into DuckDB", count, truth, scattered=scattered):
             db.begin()
-            for name in TABLES if count < MANY else TABLES[:1]:
+            for name in tables:
                 db.register("given", getattr(rows, name))
                 db.execute(f"INSERT INTO {name} SELECT * FROM given")
                 db.unregister("given")

@@ -60,9 +60,11 @@ def chunks(count: int, *, scattered: bool = False, seed: int = 1) -> Iterator[Ro
     """
     rng = np.random.default_rng(seed)
     fields = _fields()
-    variables = _around(rng, *(np.repeat(part, VARIABLES) for part in fields))
     visits = -(-count // VISIT)
     order = rng.integers(0, len(fields[0]), visits) if scattered else _pointings(fields, visits, rng)
+    used, order = np.unique(order, return_inverse=True)
+    fields = fields[0][used], fields[1][used]
+    variables = _around(rng, *(np.repeat(part, VARIABLES) for part in fields))
     seen = np.zeros(len(variables[0]), np.bool_)
     for first in range(0, count, CHUNK):
         n = min(CHUNK, count - first)
