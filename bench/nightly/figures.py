@@ -25,10 +25,10 @@ WINDOW = 9
 LATE = 20
 """Last measured visits of which the table has the median."""
 COLOURS = {"duckdb": "#b3541e", "postgresql": "#4063a0"}
-HEADER = (
-    *("engine, layout", "last visits, s", "of naive", *STEPS),
-    *("growth, s per 1,000 visits", "ten years", "at 15,000", "at 100,000", "at 2.75 M", "kB a visit"),
-)
+FEW = 5
+"""Databases of which a run draws the curve; of more it would be a tangle."""
+HEADER = ("engine, layout", "a visit, s", "of naive", *STEPS, "p95, s", "kB a visit")
+GROWTH = ("engine, layout", "growth, ms per 1,000 visits", "ten years", "15,000", "100,000", "2.75 M")
 
 Result = dict[str, Any]
 """What :meth:`bench.nightly.conduct.Run.result` gives, and one of its stores."""
@@ -70,34 +70,54 @@ def late(store: Result) -> np.ndarray:
     return np.asarray(np.median(measured(store)[1][-LATE:], axis=0))
 
 
-def row(store: Result, design: Design, naive: float | None) -> tuple[str, ...]:
-    """Give the line of a database in the table; with its ratio to the naive layout where that was run."""
-    median = late(store)
-    grown = ("-",) * 5
-    if fitted := fit(store, design.full):
-        level, slope, error = fitted
-        # As many visits as these fields have in ten years, though it is a small part of the sky.
-        decade = round(design.fields * SURVEY_VISITS / SURVEY_FIELDS)
-        grown = (
-            f"{1000 * slope:+.3f} ± {1000 * error:.3f}",
-            *(_then(level, slope, error, visits) for visits in (decade, 15_000, 100_000, SURVEY_VISITS)),
+def rows(result: Result) -> list[tuple[str, ...]]:
+    """Give the table of a run: what the last visits took, and the bytes of all."""
+    stores = [store for store in result["stores"].values() if store["measured"]]
+    naive = {store["engine"]: late(store).sum() for store in stores if store["layout"] == "naive"}
+    found = []
+    for store in stores:
+        steps, total = late(store), measured(store)[1][-LATE:].sum(axis=1)
+        ratio = steps.sum() / naive[store["engine"]] if store["engine"] in naive else None
+        (first, before), (last, after) = store["sizes"][0], store["sizes"][-1]
+        found.append(
+            (
+                name(store),
+                f"{steps.sum():.3f}",
+                f"{ratio:.2f}" if ratio else "-",
+                *(f"{seconds:.3f}" for seconds in steps),
+                f"{np.percentile(total, 95):.3f}",
+                f"{(after - before) / 1000 / max(last - first, 1):,.0f}",
+            )
         )
-    (first, before), (last, after) = store["sizes"][0], store["sizes"][-1]
-    return (
-        f"{ENGINES[store['engine']]}, {store['layout']}",
-        f"{median.sum():.3f}",
-        f"{median.sum() / naive:.2f}" if naive else "-",
-        *(f"{seconds:.3f}" for seconds in median),
-        *grown,
-        f"{(after - before) / 1000 / max(last - first, 1):,.0f}",
-    )
+    return found
+
+
+def growth(result: Result) -> list[tuple[str, ...]]:
+    """Give the table of the fits; it is empty where too few visits came after the history was full."""
+    design = Design(**result["design"])
+    if result["visits"] < 3 * design.full:
+        return []
+    # As many visits as these fields have in ten years, though they are a small part of the sky.
+    decade = round(design.fields * SURVEY_VISITS / SURVEY_FIELDS)
+    found = []
+    for store in result["stores"].values():
+        if fitted := fit(store, design.full):
+            level, slope, error = fitted
+            then = (_then(level, slope, error, n) for n in (decade, 15_000, 100_000, SURVEY_VISITS))
+            found.append((name(store), f"{1e6 * slope:+.1f} ± {1e6 * error:.1f}", *then))
+    return found
+
+
+def name(store: Result) -> str:
+    """Give the name of a database."""
+    return f"{ENGINES[store['engine']]}, {store['layout']}"
 
 
 def _then(level: float, slope: float, error: float, visits: int) -> str:
     """Extrapolate: a growth within twice its error is none that was seen, and only bounds the time."""
-    if slope < 2 * error:
-        return f"under {level + max(slope + 2 * error, 0) * visits:.2g} s"
-    return f"{level + slope * visits:.2g} s"
+    seen = slope >= 2 * error
+    seconds = level + (slope if seen else max(slope + 2 * error, 0)) * visits
+    return f"{'' if seen else 'under '}{seconds:,.{2 if seconds < 10 else 0}f} s"
 
 
 def words(result: Result) -> str:
@@ -110,28 +130,35 @@ def words(result: Result) -> str:
     )
 
 
-def rows(result: Result) -> list[tuple[str, ...]]:
-    """Give the table of a run."""
-    design = Design(**result["design"])
-    stores = [store for store in result["stores"].values() if store["measured"]]
-    naive = {store["engine"]: late(store).sum() for store in stores if store["layout"] == "naive"}
-    return [row(store, design, naive.get(store["engine"])) for store in stores]
-
-
 def show(result: Result) -> None:
-    """Print the table."""
+    """Print the tables."""
     report.show(words(result), HEADER, rows(result))
+    if grown := growth(result):
+        report.show("the line through the visits after the history was full", GROWTH, grown)
 
 
 def write(results: Sequence[Result]) -> None:
     """Write figures, plots and the measured part of the page."""
     RESULTS.write_text(json.dumps(results) + "\n")
-    curve(CURVE, results)
+    curve(CURVE, [result for result in results if len(result["stores"]) <= FEW])
     parts(PARTS, results)
-    lines = [f"Measured on {report.machine()}, which other work shared."]
+    lines = [f"Measured on {report.machine()}. {servers(results)}"]
     for result in results:
-        lines += ["", f"{words(result)}:", "", *report.markdown(HEADER, rows(result))]
+        lines += ["", f"**{words(result)}:**", "", *report.markdown(HEADER, rows(result))]
+        if grown := growth(result):
+            lines += ["", "The line through the visits after the history was full, continued:", ""]
+            lines += report.markdown(GROWTH, grown)
     report.between(PAGE, "measured", "\n".join(lines))
+
+
+def servers(results: Sequence[Result]) -> str:
+    """Say what the engines were set to."""
+    found = set()
+    for result in results:
+        for store in result["stores"].values():
+            told = ", ".join(f"{what} {value}" for what, value in store["settings"].items())
+            found.add(f"{ENGINES[store['engine']]} with {told}")
+    return "; ".join(sorted(found)) + "."
 
 
 def curve(path: Path, results: Sequence[Result]) -> None:
@@ -143,10 +170,9 @@ def curve(path: Path, results: Sequence[Result]) -> None:
             numbers, steps = measured(store)
             seconds = steps.sum(axis=1)
             best = store["layout"] == BEST[store["engine"]]
-            label = f"{ENGINES[store['engine']]}, {store['layout']}"
             colour, style = COLOURS[store["engine"]], "-" if best else ":"
             axes.plot(numbers, seconds, ".", ms=2, color=colour, alpha=0.25)
-            axes.plot(numbers, _smooth(seconds), style, lw=1.8, color=colour, label=label)
+            axes.plot(numbers, _smooth(seconds), style, lw=1.8, color=colour, label=name(store))
             if fitted := fit(store, full):
                 ends = np.array([full, numbers[-1]])
                 axes.plot(ends, fitted[0] + fitted[1] * ends, lw=0.8, color="black")
@@ -162,21 +188,22 @@ def curve(path: Path, results: Sequence[Result]) -> None:
 
 def parts(path: Path, results: Sequence[Result]) -> None:
     """Draw the steps of the last visits of each database."""
-    figure = Figure(figsize=(9, 1 + 1.9 * len(results)), layout="constrained")
-    for axes, result in zip(np.atleast_1d(figure.subplots(len(results))), results, strict=True):
+    bars = [len(result["stores"]) for result in results]
+    figure = Figure(figsize=(9, 0.9 * len(bars) + 0.3 * sum(bars)), layout="constrained")
+    panels = figure.subplots(len(bars), height_ratios=[2 + number for number in bars], squeeze=False)
+    for axes, result in zip(panels[:, 0], results, strict=True):
         stores = list(result["stores"].values())
-        names = [f"{ENGINES[store['engine']]}, {store['layout']}" for store in stores]
-        median = np.array([np.median(measured(store)[1][-LATE:], axis=0) for store in stores])
+        steps = np.array([late(store) for store in stores])
         left = np.zeros(len(stores))
         for step, values, colour in zip(
-            STEPS, median.T, ("#4063a0", "#7ba0d4", "#c9b458", "#b3541e"), strict=True
+            STEPS, steps.T, ("#4063a0", "#7ba0d4", "#c9b458", "#b3541e"), strict=True
         ):
-            axes.barh(names, values, left=left, color=colour, label=step)
+            axes.barh([name(store) for store in stores], values, left=left, color=colour, label=step)
             left += values
         axes.set_xlabel("seconds of one of the last visits")
         axes.set_title(words(result).partition(";")[0], loc="left", fontsize=10)
         axes.invert_yaxis()
-        axes.legend(frameon=False, fontsize=8, ncols=4)
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
 
