@@ -181,8 +181,9 @@ def curve(path: Path, results: Sequence[Result]) -> None:
         axes.annotate(" 12 months of history", (full, 0.97), **top)
         axes.set(yscale="log", xlabel="visits before", ylabel="seconds a visit")
         axes.set_title(words(result).partition(";")[0], loc="left", fontsize=10)
-        axes.legend(frameon=False, fontsize=8, ncols=2)
+        axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper left", bbox_to_anchor=(0.0, 0.9))
         axes.spines[["top", "right"]].set_visible(False)
+        axes.set_ylim(top=3 * axes.get_ylim()[1])
     figure.savefig(path, dpi=120)
 
 
@@ -203,8 +204,9 @@ def parts(path: Path, results: Sequence[Result]) -> None:
         axes.set_xlabel("seconds of one of the last visits")
         axes.set_title(words(result).partition(";")[0], loc="left", fontsize=10)
         axes.invert_yaxis()
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
         axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(STEPS), frameon=False, fontsize=9)
     figure.savefig(path, dpi=120)
 
 
