@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.archive.test_voevents import packet
 
 from vobroker import adql
 from vobroker.alerts.schemas import default_schemas
@@ -40,6 +41,9 @@ def fill(archive: Archive, data: Path, shared: Path, voevents: Path) -> list[Cou
     packed = voevents.parent / "night.tar"
     with tarfile.open(packed, "w") as tar:
         tar.add(data / "alerts", "alerts")
+    more = '<Citations><EventIVORN cite="followup">ivo://org.example/stream#1</EventIVORN></Citations>'
+    with archive.transaction() as transaction:
+        transaction.add_voevents([packet(1), packet(2, more=more)])
     return [
         run(
             files.read([path], resume=archive.position, batch=batch),
