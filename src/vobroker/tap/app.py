@@ -10,11 +10,11 @@ from html import escape
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from vobroker.archive import ArchiveError
-from vobroker.tap import asynchronous, errors, examples, execute, uws, vosi, waited
+from vobroker.tap import asynchronous, errors, examples, execute, openapi, uws, vosi, waited
 from vobroker.tap.answer import in_thread
 from vobroker.tap.errors import TapError
 from vobroker.tap.service import Service, base_of, service_of
@@ -29,7 +29,7 @@ router = APIRouter()
 
 def create_app(service: Service) -> FastAPI:
     """Make the application of a TAP service; :func:`running` lets its jobs run meanwhile."""
-    app = FastAPI(title=service.title, docs_url=None, redoc_url=None)
+    app = FastAPI(title=service.title, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.service = service
     for part in (router, waited.router, asynchronous.router):
         app.include_router(part)
@@ -108,6 +108,12 @@ async def table(request: Request, name: str) -> Response:
     if found is None:
         raise TapError(f"there is no table '{name[:80]}'", 404)
     return Response(found, media_type=uws.MEDIA_TYPE)
+
+
+@router.get("/openapi.json")
+async def description(request: Request) -> Response:
+    """Describe the service in the words of OpenAPI."""
+    return JSONResponse(openapi.document(service_of(request).title, base_of(request)))
 
 
 @router.get("/examples")

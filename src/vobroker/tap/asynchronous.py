@@ -28,7 +28,10 @@ MAX_WAIT = 300
 
 MAX_LISTED = 10_000
 
-_PHASES = ("PENDING", "QUEUED", "EXECUTING", "COMPLETED", "ERROR", "ABORTED", "HELD", "SUSPENDED", "ARCHIVED")
+PHASES = ("PENDING", "QUEUED", "EXECUTING", "COMPLETED", "ERROR", "ABORTED", "HELD", "SUSPENDED", "ARCHIVED")
+
+PARTS = ("phase", "executionduration", "destruction", "owner", "quote", "parameters", "results", "error")
+"""What can be asked about a job by itself (UWS 1.1, section 2.2.1)."""
 
 Id = Annotated[str, Path(max_length=64)]
 
@@ -39,7 +42,7 @@ async def listed(request: Request) -> Response:
     service, caller = service_of(request), caller_of(request)
     parameters = await read(request, FORM_BYTES)
     phases = [phase.strip().upper() for phase in parameters.all("PHASE")]
-    if wrong := [phase for phase in phases if phase not in _PHASES]:
+    if wrong := [phase for phase in phases if phase not in PHASES]:
         raise TapError(f"there is no phase '{wrong[0][:40]}'")
     after = _time(parameters.one("AFTER"), "AFTER") if parameters.one("AFTER") else None
     last = number(parameters, "LAST", MAX_LISTED, MAX_LISTED) if parameters.one("LAST") else None

@@ -12,10 +12,12 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from vobroker.filters import Filter
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
+from vobroker.web import openapi
 from vobroker.web.pages import alerts, errors, events, filters, live, objects, query, search, status, voevents
 from vobroker.web.site import Site
 
@@ -56,8 +58,15 @@ def create_app(tap: Service, *, filters: Sequence[Filter] = (), title: str = "vo
             yield
 
     # What the pages put around their answers would hold back the rows of a long result.
-    routes: list[BaseRoute] = [Route("/tap", _to_tap), Mount("/tap", create_tap(tap)), Mount("/", pages)]
+    queries = create_tap(tap)
+    routes: list[BaseRoute] = [Route("/tap", _to_tap), Mount("/tap", queries), Mount("/", pages)]
     app = Starlette(routes=routes, lifespan=life)
+
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        # No mount takes an address with a line break; who is meant says that there is nothing.
+        await (queries if scope["path"].startswith("/tap/") else pages)(scope, receive, send)
+
+    app.router.default = elsewhere
     app.state.site = pages.state.site
     return app
 
@@ -72,6 +81,7 @@ def _pages(tap: Service, filters: Sequence[Filter], title: str) -> FastAPI:
     app.state.site = Site.of(tap, filters, title)
     for page in PAGES:
         app.include_router(page.router)
+    openapi.add_to(app, title)
     app.mount("/static", StaticFiles(directory=str(files("vobroker.web") / "static")), name="static")
     errors.add_to(app)
     app.middleware("http")(_with_headers)

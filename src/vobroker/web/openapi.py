@@ -1,0 +1,92 @@
+"""The pages in the words of OpenAPI: what each address takes, and all that it can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse, Response
+
+from vobroker.timeseries.formats import FORMATS
+
+Json = dict[str, Any]
+
+_PAGE = ("text/html", "application/json")
+_VOEVENT = ("application/x-voevent+xml",)
+_GIVES: dict[str, tuple[str, ...]] = {
+    "/live": ("text/event-stream",),
+    "/objects/{survey}/{object_id}/lightcurve.{suffix}": tuple(
+        dict.fromkeys(form.media_type for form in FORMATS.values())
+    ),
+    "/alerts/{survey}/{alert_id}/packet.avro": ("application/avro",),
+    "/alerts/{survey}/{alert_id}/cutouts/{kind}.fits": ("application/fits",),
+    "/alerts/{survey}/{alert_id}/cutouts/{kind}.png": ("image/png",),
+    "/events/{stream}/{survey}-{alert_id}.xml": _VOEVENT,
+    "/voevents/packet.xml": _VOEVENT,
+    "/query/plot.{suffix}": ("image/svg+xml", "image/png", "application/json"),
+    "/query/check": ("application/json",),
+    "/query/language": ("application/json",),
+    "/health": ("application/json",),
+    "/deadletters/{number}/data": ("application/octet-stream",),
+}
+"""Media types of what is no page: a page is HTML or JSON, as is asked for."""
+
+_LEADS = {"/search": 303, "/voevents/one": 307}
+_WRONG = {
+    400: "The query cannot run, or its result cannot be drawn",
+    404: "There is no such thing",
+    413: "More than may be sent",
+    422: "A value cannot be",
+    500: "The broker is wrong; its log has the reason",
+    503: "Not now; come again",
+}
+_SAID = {
+    "/query/check": (400, 413, 500),
+    "/query": (400, 422, 500, 503),
+    "/query/plot.{suffix}": (400, 404, 422, 500, 503),
+}
+
+
+def add_to(app: FastAPI, title: str) -> None:
+    """Let the app describe itself at ``/openapi.json``."""
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def description(request: Request) -> Response:
+        base = f"{request.url.scheme}://{request.url.netloc}"
+        return JSONResponse(document(app, title, base))
+
+
+def document(app: FastAPI, title: str, base: str) -> Json:
+    """Describe the pages: parameters as the app checks them, answers from the table."""
+    found = get_openapi(title=f"Pages of {title}", version="1", openapi_version="3.1.0", routes=app.routes)
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            methods[method] = _operation(path, operation)
+    return {key: found[key] for key in ("openapi", "info", "paths")} | {"servers": [{"url": base}]}
+
+
+def _operation(path: str, operation: Json) -> Json:
+    gives = _GIVES.get(path, _PAGE)
+    parameters = list(operation.get("parameters", []))
+    if gives == _PAGE:
+        form = {"name": "format", "in": "query", "description": "json gives the data of the page"}
+        parameters.append(form | {"schema": {"const": "json"}})
+    answers = {200: _answer("What was asked for", gives)}
+    if path in _LEADS:
+        answers[_LEADS[path]] = {"description": "It is there"}
+    for status in _SAID.get(path, (404, 422, 500, 503)):
+        answers[status] = _answer(_WRONG[status], {*_PAGE})
+    described: Json = {
+        "summary": operation["description"].partition("\n")[0],
+        "parameters": parameters,
+        "responses": {str(status): answer for status, answer in sorted(answers.items())},
+    }
+    if path == "/query/check":
+        described["requestBody"] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+    return described
+
+
+def _answer(description: str, media_types: Iterable[str]) -> Json:
+    return {"description": description, "content": {name: {} for name in sorted(media_types)}}
