@@ -95,7 +95,7 @@ def rows(result: Result) -> list[tuple[str, ...]]:
 def growth(result: Result) -> list[tuple[str, ...]]:
     """Give the table of the fits; it is empty where too few visits came after the history was full."""
     design = Design(**result["design"])
-    if result["visits"] < 3 * design.full:
+    if result["visits"] < 1.5 * design.full:
         return []
     # As many visits as these fields have in ten years, though they are a small part of the sky.
     decade = round(design.fields * SURVEY_VISITS / SURVEY_FIELDS)
