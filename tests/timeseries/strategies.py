@@ -49,6 +49,9 @@ singles = st.floats(-1e6, 1e6, width=32, allow_nan=False).filter(
 )
 
 
+remarks = words.map(lambda text: f"{text}.x")  # CSV would take 007 for a number
+
+
 def quantities(*units: str) -> st.SearchStrategy[Quantity]:
     return st.builds(Quantity, st.floats(1e-3, 1e5), st.sampled_from(units))
 
@@ -158,7 +161,10 @@ def series(
             described("flagged", pa.bool_()),
             [draw(st.none() | st.booleans()) for _ in range(rows)],
         )
-        columns["remark"] = (described("remark", pa.string()), [draw(st.none() | words) for _ in range(rows)])
+        columns["remark"] = (
+            described("remark", pa.string()),
+            [draw(st.none() | remarks) for _ in range(rows)],
+        )
         columns["hjd"] = (described("hjd", pa.float64(), unit="d", ucd="time.epoch"), moments)
         other = draw(st.just(TimeFrame()) | frames)
         if other != TimeFrame():

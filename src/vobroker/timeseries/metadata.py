@@ -93,7 +93,10 @@ def write(
     """
     sums = [summary(one) for one in series]
     schema = pa.schema([column for column, _ in columns])
-    arrays = [pa.array([value(one) or None for one in sums], column.type) for column, value in columns]
+    arrays = [
+        pa.array([None if (told := value(one)) == "" else told for one in sums], column.type)
+        for column, value in columns
+    ]
     rows = pa.table(arrays, schema=schema)
     attributes = {"name": "series", "nrows": str(len(rows))} | ({"utype": utype} if utype else {})
     fields = (column_field(one, one.name) for one in schema)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-import io
-import struct
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from astropy.io import votable as astropy_votable
-from astropy.io.votable.exceptions import VOWarning
 from lxml import etree
 
+from vobroker.timeseries import streams
 from vobroker.timeseries.errors import TimeSeriesError
 from vobroker.timeseries.series import described
 from vobroker.timeseries.xml import children, description, path, place, tag
@@ -208,8 +203,7 @@ def _column(one: Field, texts: pa.Array) -> pa.Array:
         return texts
     texts = pc.utf8_trim_whitespace(texts)
     texts = pc.if_else(pc.equal(texts, ""), None, texts)
-    null = next((values.get("null") for values in children(one.element, "VALUES")), None)
-    if null:
+    if null := _null(one):
         texts = pc.if_else(pc.equal(texts, null.strip()), None, texts)
     if one.is_array:
         return _arrays(one, texts)
@@ -272,54 +266,18 @@ def _hexadecimal(text: str | None) -> str | None:
 
 
 def _binary(table: Table, data: etree._Element) -> list[pa.Array]:
-    """Read a stream: astropy gets a document of nothing but the fields and the stream."""
-    bare = etree.Element("VOTABLE", version="1.4", xmlns="http://www.ivoa.net/xml/VOTable/v1.3")
-    inner = etree.SubElement(etree.SubElement(bare, "RESOURCE"), "TABLE")
-    for number, one in enumerate(table.fields):
-        kept = {key: value for key in ("datatype", "arraysize") if (value := one.element.get(key))}
-        made = etree.SubElement(inner, "FIELD", {"name": f"c{number}", "ID": f"c{number}", **kept})
-        for values in children(one.element, "VALUES"):
-            if null := values.get("null"):
-                etree.SubElement(made, "VALUES", null=null)
-    stream = copy.deepcopy(data)
-    for each in stream.iter():
-        each.tag = tag(each)
-    etree.SubElement(inner, "DATA").append(stream)
-    etree.cleanup_namespaces(bare)
+    text = "".join("".join(map(str, stream.itertext())) for stream in children(data, "STREAM"))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            read = astropy_votable.parse(io.BytesIO(etree.tostring(bare)), verify="ignore").get_first_table()
-    except (ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, VOWarning) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise TimeSeriesError(f"the stream cannot be read: {reason}", place(data)) from error
-    if len(read.array) > MAX_ROWS:
-        raise TimeSeriesError(f"the table has more than {MAX_ROWS} rows", place(data))
-    return [_unmasked(one, read.array[f"c{number}"]) for number, one in enumerate(table.fields)]
+        forms = [streams.cell(one.datatype, one.arraysize, _null(one)) for one in table.fields]
+        cells = streams.decode(text, forms, flags=tag(data) == "BINARY2", most_rows=MAX_ROWS)
+        return [
+            streams.values(column, form, one.type)
+            for one, form, column in zip(table.fields, forms, cells, strict=True)
+        ]
+    except (streams.StreamError, pa.ArrowException, KeyError, IndexError) as error:
+        raise TimeSeriesError(f"the stream cannot be read: {error}", place(data)) from error
 
 
-def _unmasked(one: Field, values: np.ma.MaskedArray) -> pa.Array:
-    data, mask = np.ma.getdata(values), np.ma.getmaskarray(values)
-    try:
-        if one.is_text or one.is_array or pa.types.is_string(one.type):
-            return _objects(one, values)
-        return pa.array(data.astype(data.dtype.newbyteorder("=")), mask=mask).cast(one.type)
-    except (pa.ArrowException, ValueError, TypeError, UnicodeDecodeError) as error:
-        raise TimeSeriesError(
-            f"the column {one.label} is not {one.datatype}: {str(error)[:120]}", place(one.element)
-        ) from error
-
-
-def _objects(one: Field, values: np.ma.MaskedArray) -> pa.Array:
-    """Give cells of variable size: texts, arrays."""
-    found: list[object] = []
-    for value in values:
-        if value is None or value is np.ma.masked:
-            found.append(None)
-        elif one.is_text:
-            found.append(value.decode() if isinstance(value, bytes) else str(value))
-        elif pa.types.is_list(one.type):
-            found.append(np.ma.MaskedArray(value).ravel().tolist())
-        else:
-            found.append(str(value))
-    return pa.array(found, one.type)
+def _null(one: Field) -> str:
+    """Give the value that stands for none; empty if none does."""
+    return next((null for values in children(one.element, "VALUES") if (null := values.get("null"))), "")

@@ -41,7 +41,7 @@ def parse(document: bytes, *, max_bytes: int = MAX_BYTES) -> etree._Element:
     except (etree.XMLSyntaxError, ValueError) as error:
         raise TimeSeriesError(f"the document is not well-formed XML: {error}") from error
     if tag(root) != "VOTABLE":
-        raise TimeSeriesError(f"the document is {tag(root)}, not VOTABLE", path(root))
+        raise TimeSeriesError(f"the document is {tag(root)}, not VOTABLE", place(root))
     return root
 
 

@@ -37,7 +37,7 @@ EQUIVALENT = {
     "gaia-combined": "gaia-individual",  # of one source
     "votable-bands": "votable",  # of one band
 }
-few = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+few = settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 def strategy(name: str) -> st.SearchStrategy[Series]:
@@ -107,7 +107,7 @@ def test_discovery_services_describe_a_series_without_its_measurements(name: str
 
 
 @pytest.mark.parametrize("name", SEVERAL)
-@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_several_objects_come_back(name: str, data: st.DataObject) -> None:
     one = data.draw(strategy(name).filter(lambda made: len(made.bands) != 1))

@@ -14,7 +14,7 @@ from vobroker.timeseries.errors import TimeSeriesError
 from vobroker.timeseries.findings import Findings
 from vobroker.timeseries.look import Look
 from vobroker.timeseries.plain import OBJECT_NAMES
-from vobroker.timeseries.series import TEXT_ROLES, Document, Series, Statement, banded, renamed
+from vobroker.timeseries.series import Document, Series, Statement, banded, renamed
 
 NAME = "csv"
 TITLE = "CSV"
@@ -37,15 +37,13 @@ _MAX_LINE = 2**16
 
 def recognise(look: Look) -> bool:
     """Tell whether the first line names columns that light curves have."""
-    first = look.data[:_MAX_LINE].partition(b"\n")[0]
-    if b"," not in first or b"\x00" in first:
+    if b"," not in look.data[:_MAX_LINE] or b"\x00" in look.data[:_MAX_LINE]:
         return False
-    names = {name.strip().strip('"').lower() for name in first.decode("utf-8-sig", "replace").split(",")}
-    return bool(names & set(named.NAMES["time"]))
+    return bool({name.lower() for name in _names(look)} & set(named.NAMES["time"]))
 
 
 def read(look: Look) -> Document:
-    """Read a table; what types its columns have is guessed.
+    """Read a table; what types its further columns have is guessed.
 
     Raises
     ------
@@ -54,7 +52,10 @@ def read(look: Look) -> Document:
     """
     if len(look.data) > look.max_bytes:
         raise TimeSeriesError(f"the document has {len(look.data)} bytes; the limit is {look.max_bytes}")
-    convert = csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+    kinds = {name: kind for name in _names(look) if (kind := _kind(name)) is not None}
+    convert = csv.ConvertOptions(
+        column_types=kinds, strings_can_be_null=True, quoted_strings_can_be_null=False
+    )
     parse = csv.ParseOptions(newlines_in_values=True)
     try:
         rows = csv.read_csv(io.BytesIO(look.data), parse_options=parse, convert_options=convert)
@@ -62,19 +63,25 @@ def read(look: Look) -> Document:
         raise TimeSeriesError(f"the CSV cannot be read: {str(error).splitlines()[0][:200]}") from error
     if len(rows) > tables.MAX_ROWS:
         raise TimeSeriesError(f"the table has more than {tables.MAX_ROWS} rows")
-    numbers = {name for role, names in named.NAMES.items() if role not in TEXT_ROLES for name in names}
-    kinds = [
-        pa.float64()
-        if pa.types.is_null(one.type) and one.name.lower() in numbers
-        else pa.string()
-        if pa.types.is_temporal(one.type)
-        or pa.types.is_null(one.type)
-        or one.name.lower() in ("survey", *named.NAMES["band"], *named.NAMES["kind"], *OBJECT_NAMES)
-        else one.type
-        for one in rows.schema
-    ]
-    rows = rows.cast(pa.schema([one.with_type(kind) for one, kind in zip(rows.schema, kinds, strict=True)]))
+    for place, one in enumerate(rows.schema):
+        if pa.types.is_temporal(one.type) or pa.types.is_null(one.type):
+            rows = rows.set_column(place, one.with_type(pa.string()), rows[one.name].cast(pa.string()))
     return Document(tuple(map(_with_survey, named.series(rows, Findings(), "column"))), NAME)
+
+
+def _names(look: Look) -> list[str]:
+    """Give the names in the first line."""
+    first = look.data[:_MAX_LINE].partition(b"\n")[0].decode("utf-8-sig", "replace")
+    return [name.strip().strip('"') for name in first.split(",")]
+
+
+def _kind(name: str) -> pa.DataType | None:
+    """Give the type of a column that is known by its name, where a guess would do harm."""
+    plain = name.lower()
+    if plain in ("survey", *named.NAMES["band"], *named.NAMES["kind"], *OBJECT_NAMES):
+        return pa.string()
+    real = ("time", "flux", "flux_error", "mag", "mag_error", "limiting_mag", "ra", "dec")
+    return pa.float64() if any(plain in named.NAMES[role] for role in real) else None
 
 
 def _with_survey(series: Series) -> Series:
