@@ -86,6 +86,7 @@ def test_zones_find_the_pairs_that_every_pair_tested_finds(
         fetch(f"DROP TABLE IF EXISTS {table.name}", [])
         load(table, pa.table({n: columns[n] for n in table.names}).cast(schema(table)))
     fetch("INSERT INTO upload VALUES (90, NULL, 3), (91, 'nan', 3), (92, -0.0000001, 0), (93, 370, 20)", [])
+    fetch(f"INSERT INTO places VALUES (90, 360, 0, {healpix29(360, 0)}), (91, 0, 0, {healpix29(0, 0)})", [])
     for form in FORMS:
         checked = adql.check(adql.parse(f"SELECT u.id, p.id FROM {form.format(f'{radius:.9f}')}"), TABLES)
         zoned = adql.translate(checked, "duckdb", cells=sky)

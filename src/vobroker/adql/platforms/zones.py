@@ -160,9 +160,11 @@ class Zones(Translator):
         zone = self._zones.get(id(node))
         if zone is None or not isinstance(shape, Circle):
             return super().candidate(point, shape, node)
-        places = [self._numbers_of(point.nodes), self._numbers_of(shape.nodes)]
-        turned = self.columns_of(point.nodes)[0] is zone.given_often
-        return self.same_zone(zone, *(places if turned else places[::-1]))
+        small, large = point.nodes, shape.nodes
+        if self.columns_of(small)[0] is not zone.given_often:
+            small, large = large, small
+        within_turn = self.home(Point(("", ""), large)) is not None
+        return self.same_zone(zone, self._numbers_of(small), self._numbers_of(large), within_turn=within_turn)
 
     def _numbers_of(self, pair: tree.Pair | None) -> Place:
         """Write the columns of a place as stored: NaN is found by no test, and guards cost time."""
@@ -170,17 +172,24 @@ class Zones(Translator):
         lon, lat = (self.double(self.stored(column), column.type) for column in columns)
         return lon, lat
 
-    def same_zone(self, zone: Zone, small: Place, large: Place) -> str:
-        """Write that a zone and piece around the one place are those of the other."""
+    def same_zone(self, zone: Zone, small: Place, large: Place, *, within_turn: bool) -> str:
+        """Write that a zone and piece around the one place are those of the other.
+
+        What is done to the other place is done for millions of rows, hence without a cosine; ``within_turn``
+        is whether its longitude is surely from 0 to 360. It is then not brought there, but 360 is taken for a
+        little less: a circle that reaches the one reaches the other.
+        """
         number, reach = self.float_literal, zone.radius + _SLACK
         tall = max(2.02 * reach, min(_ROOMY * zone.radius, _TALL), _LOW)
         height, arm, turn, one = number(tall), number(reach), number(360.0), number(1.0)
 
+        # The edge of zone n that is nearer to a pole is |n + 1/2| + 1/2 heights from the equator. A circle in
+        # it may reach as far as that and its diameter; 1 - x/90 is never more than the cosine of x.
+        most = 360 / tall * (1 - (tall / 2 + 2 * reach) / 90)
+
         def pieces(row: str) -> str:
             """Write how many pieces a zone has; one where a circle in it may hold a pole."""
-            edge = f"greatest(abs({row} * {height}), abs(({row} + 1) * {height})) + {number(2 * reach)}"
-            around = f"cos({self.radians(f'least({number(90.0)}, {edge})')})"
-            return f"greatest({one}, floor({number(360 / tall)} * {around}))"
+            return f"greatest({one}, floor({number(most)} - {number(4.0)} * abs({row} + {number(0.5)})))"
 
         def remainder(whole: str, by: str) -> str:
             return f"({whole} - {by} * floor({whole} / {by}))"
@@ -199,8 +208,10 @@ class Zones(Translator):
             of = pieces(row)
             west, east = (f"floor(({small[0]} {sign} {half}) / {turn} * {of})" for sign in "-+")
             piece = f"({west} + {zone.name}.further)"
-            part = f"floor({large[0]} / {turn} * {pieces(there)})"
-            tests[1:1] = [f"{remainder(piece, of)} = {remainder(part, pieces(there))}"]
+            lon = f"least({large[0]}, {number(360.0 - _SLACK / 100)})" if within_turn else large[0]
+            part = f"floor({lon} / {turn} * {pieces(there)})"
+            part = part if within_turn else remainder(part, pieces(there))
+            tests[1:1] = [f"{remainder(piece, of)} = {part}"]
             tests += [f"({zone.name}.further = 0 OR ({of} > 1 AND {west} < {east}))"]
         return " AND ".join(tests)
 
