@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.archive.test_voevents import add, packet
 
-from vobroker.archive import Archive
+from vobroker.archive import Archive, ReceivedPacket
 from vobroker.archive.citations import Citation, graph, levels
 
 STREAM = "ivo://org.example/stream#"
 
 
-def citing(number: int, **cited: int) -> object:
+def citing(number: int, **cited: int) -> ReceivedPacket:
     told = "".join(f'<EventIVORN cite="{how}">{STREAM}{of}</EventIVORN>' for how, of in cited.items())
     return packet(number, more=f"<Citations>{told}</Citations>")
 
@@ -44,6 +46,13 @@ def test_a_large_graph_is_cut_and_says_so(cited):
 def test_an_event_without_citations_stands_alone(cited):
     found = graph(cited, f"{STREAM}4")
     assert (len(found.events), found.citations) == (1, ())
+
+
+def test_an_event_without_a_date_has_the_time_when_it_came(archive):
+    dated = citing(1, followup=9)
+    add(archive, replace(dated, content=dated.content.replace(b"<Date>2026-01-02T03:04:05</Date>", b"")))
+    (found,) = filter(None, graph(archive, f"{STREAM}9").events.values())
+    assert found["time"] == dated.received.replace(tzinfo=None)
 
 
 def test_what_cites_stands_behind_what_it_cites():

@@ -8,6 +8,9 @@ from typing import Any
 
 from vobroker.archive.archive import Archive
 
+_AT_ONCE = 1000
+"""Most citations that are looked at around the events of one step."""
+
 MOST = 60
 """Most events of a graph: what is beyond can be reached from its edge."""
 
@@ -16,18 +19,13 @@ _CITES = """
         SELECT ivorn, cite, cited FROM voevent_citation
         UNION ALL SELECT ivorn, 'followup', cites FROM event WHERE cites IS NOT NULL
     ) AS told WHERE ivorn = ANY(CAST($1 AS VARCHAR[])) OR cited = ANY(CAST($1 AS VARCHAR[]))
-    ORDER BY ivorn, cited, cite LIMIT 1000
+    ORDER BY ivorn, cited, cite LIMIT $2
 """
 
 _KNOWN = """
-    SELECT ivorn, 'received' AS kind, role, coalesce(author, author_ivorn) AS author, authored AS time,
-           coalesce(name, concept) AS name, CAST(NULL AS VARCHAR) AS stream, CAST(NULL AS VARCHAR) AS survey,
-           CAST(NULL AS BIGINT) AS alert_id
-    FROM voevent WHERE ivorn = ANY(CAST($1 AS VARCHAR[]))
-    UNION ALL
-    SELECT ivorn, 'sent', CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), created, object_id, stream, survey,
-           alert_id
-    FROM event WHERE ivorn = ANY(CAST($1 AS VARCHAR[]))
+    SELECT ivorn, 'received' AS kind, coalesce(authored, received) AS time FROM voevent
+    WHERE ivorn = ANY(CAST($1 AS VARCHAR[]))
+    UNION ALL SELECT ivorn, 'sent', created FROM event WHERE ivorn = ANY(CAST($1 AS VARCHAR[]))
 """
 
 
@@ -47,7 +45,7 @@ class Graph:
     Attributes
     ----------
     events
-        What is known of each event, by ivorn; None of those that were only cited.
+        ``kind`` (received or sent) and ``time`` of each event, by ivorn; None of those that were only cited.
     citations
         Who cites whom.
     cut
@@ -76,7 +74,9 @@ def graph(archive: Archive, ivorn: str, most: int = MOST) -> Graph:
     fresh, cut = [ivorn], False
     while fresh:
         near: dict[str, None] = {}
-        for row in archive.query(_CITES, [fresh]).to_pylist():
+        rows = archive.query(_CITES, [fresh, _AT_ONCE]).to_pylist()
+        cut = cut or len(rows) == _AT_ONCE
+        for row in rows:
             edges[Citation(**row)] = None
             near |= dict.fromkeys(end for end in (row["ivorn"], row["cited"]) if end not in found)
         room = most - len(found)
@@ -97,7 +97,7 @@ def levels(events: Iterable[str], citations: Iterable[Citation]) -> dict[str, in
         cited[citation.ivorn].append(citation.cited)
     found: dict[str, int] = {}
     for start in cited:
-        path: list[str] = [start]
+        path: list[str] = [] if start in found else [start]
         inside = {start}
         while path:
             name = path[-1]
