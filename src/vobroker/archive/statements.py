@@ -23,24 +23,30 @@ def names(table: Table) -> str:
 
 _LEDGER_SOURCE = "regexp_replace(source, '!.*$|/[^/!]*$', '')"  # files by folder, members by their tar
 
-FATES = """
+_FATES = """
     SELECT CASE WHEN NOT again AND stored IS NULL THEN 'archived'
                 WHEN digest = coalesce(stored, first_digest) THEN 'duplicate'
                 ELSE 'dead' END AS fate
     FROM (
-        SELECT incoming."row", incoming.digest, payload.digest AS stored,
+        SELECT incoming."row", incoming.digest, known.digest AS stored,
                row_number() OVER same > 1 AS again, first_value(incoming.digest) OVER same AS first_digest
-        FROM incoming LEFT JOIN payload USING (survey, alert_id)
-        WINDOW same AS (PARTITION BY incoming.alert_id ORDER BY incoming."row")
+        FROM incoming LEFT JOIN {table} AS known USING ({key})
+        WINDOW same AS (PARTITION BY incoming.{one} ORDER BY incoming."row")
     ) AS looked ORDER BY "row"
 """
 
-COUNT_ALERTS = f"""
+FATES = _FATES.format(table="payload", key="survey, alert_id", one="alert_id")  # a batch is of one survey
+FATES_OF_RECEIVED = _FATES.format(table="voevent", key="ivorn", one="ivorn")
+
+_COUNT = f"""
     INSERT INTO ledger_entry
-    SELECT {_LEDGER_SOURCE}, partition, survey, night, visit, count(*),
+    SELECT {_LEDGER_SOURCE}, partition, {{what}}, count(*),
            count(*) FILTER (WHERE fate = 'archived'), count(*) FILTER (WHERE fate = 'duplicate'), 0
     FROM judged WHERE fate <> 'dead' GROUP BY 1, 2, 3, 4, 5
 """
+
+COUNT_ALERTS = _COUNT.format(what="survey, night, visit")
+COUNT_RECEIVED = _COUNT.format(what="'voevent', CAST(NULL AS INTEGER), CAST(NULL AS BIGINT)")
 
 _KNOWN_LETTER = """
     SELECT letters.*, EXISTS (
@@ -76,31 +82,12 @@ UNCOUNT_DEAD_LETTERS = f"""
 
 RELEASE_DEAD_LETTERS = "DELETE FROM dead_letter WHERE id = ANY(?)"
 
-FATES_OF_RECEIVED = """
-    SELECT CASE WHEN NOT again AND stored IS NULL THEN 'archived'
-                WHEN digest = coalesce(stored, first_digest) THEN 'duplicate'
-                ELSE 'dead' END AS fate
-    FROM (
-        SELECT arrived."row", arrived.digest, voevent.digest AS stored,
-               row_number() OVER same > 1 AS again, first_value(arrived.digest) OVER same AS first_digest
-        FROM arrived LEFT JOIN voevent USING (ivorn)
-        WINDOW same AS (PARTITION BY arrived.ivorn ORDER BY arrived."row")
-    ) AS looked ORDER BY "row"
-"""
-
-COUNT_RECEIVED = f"""
-    INSERT INTO ledger_entry
-    SELECT {_LEDGER_SOURCE}, partition, 'voevent', CAST(NULL AS INTEGER), CAST(NULL AS BIGINT), count(*),
-           count(*) FILTER (WHERE fate = 'archived'), count(*) FILTER (WHERE fate = 'duplicate'), 0
-    FROM arrived WHERE fate <> 'dead' GROUP BY 1, 2
-"""
-
 ADD_RECEIVED = f"""
     INSERT INTO voevent
     SELECT (SELECT coalesce(max(number), 0) FROM voevent) + row_number() OVER (ORDER BY "row"), {
     ", ".join(quote(name) for name in VOEVENT.names if name != "number")
 }
-    FROM arrived WHERE fate = 'archived'
+    FROM judged WHERE fate = 'archived'
 """
 
 COUNT_MATCHES = """

@@ -184,32 +184,23 @@ class Transaction(ABC):
             What became of each packet: ``archived``, ``duplicate`` or ``dead``.
         """
         told = tabulate(packets)
-        fates = np.full(len(packets), "dead", "U9")
+        fates = ["dead"] * len(packets)
+        letters = list(told.dead)
         if len(told.events):
-            judged = self._ask(statements.FATES_OF_RECEIVED, arrived=told.events)["fate"]
+            judged = self._ask(statements.FATES_OF_RECEIVED, incoming=told.events)["fate"]
             arrived = told.events.append_column("fate", judged)
-            fates[arrived["row"].to_numpy()] = judged.to_pylist()
-            self._do(statements.COUNT_RECEIVED, arrived=arrived)
-            self._do(statements.ADD_RECEIVED, arrived=arrived)
+            self._do(statements.COUNT_RECEIVED, judged=arrived)
+            self._do(statements.ADD_RECEIVED, judged=arrived)
             new = arrived["row"].filter(pc.equal(judged, "archived"))
             for table, rows in ((VOEVENT_PARAM, told.params), (VOEVENT_CITATION, told.citations)):
                 kept = rows.filter(pc.is_in(rows["row"], new.combine_chunks()))
                 self._append(table.name, kept.select(list(table.names)))
-        dead = {letter.origin for letter in told.dead}
-        conflicts = [
-            DeadLetter(
-                packet.origin,
-                "conflict",
-                f"{packet.origin}: an event with this ivorn and other bytes is already archived",
-                packet.content,
-                survey="voevent",
-            )
-            for packet, fate in zip(packets, fates, strict=True)
-            if fate == "dead" and packet.origin not in dead
-        ]
-        letters = [*told.dead, *conflicts]
+            for row, fate in zip(arrived["row"].to_pylist(), judged.to_pylist(), strict=True):
+                fates[row] = fate
+                if fate == "dead":
+                    letters.append(_other_bytes(packets[row]))
         self._file(letters, [None] * len(letters), [None] * len(letters))
-        return [str(fate) for fate in fates]
+        return fates
 
     def release(self, letters: Sequence[int]) -> None:
         """Take dead letters that could be used after all out of the archive, and out of its account."""
@@ -324,6 +315,12 @@ class Transaction(ABC):
     @abstractmethod
     def _fitted(self, native: pa.RecordBatch, table: Table) -> pa.RecordBatch:
         """Make room in the survey's native table for rows of a schema, and give them as it takes them."""
+
+
+def _other_bytes(packet: ReceivedPacket) -> DeadLetter:
+    """Give the dead letter of an event whose ivorn another one has."""
+    sentence = f"{packet.origin}: an event with this ivorn and other bytes is already archived"
+    return DeadLetter(packet.origin, "conflict", sentence, packet.content, survey="voevent")
 
 
 def _places(progress: Mapping[tuple[str, int], int]) -> pa.Table:

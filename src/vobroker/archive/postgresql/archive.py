@@ -55,7 +55,8 @@ def open_server(server: Server, *, create: bool, read_only: bool, authority: str
             if read_only or not create:
                 raise ArchiveError(f"there is no archive in {server}")
             tables.check_encoding(db, str(server))
-        if not read_only:
+        # Making them takes a lock, for which whoever only opens an archive should not wait.
+        if not (read_only or tables.has_received(db)):
             tables.create(db)
         tables.check_format(db, str(server))
         platform = tables.platform(db)

@@ -153,21 +153,22 @@ def be_alone(db: Connection) -> None:
 
 def has_tables(db: Connection) -> bool:
     """Whether there are tables of an archive."""
-    # Not by to_regclass, which remembers within a transaction that a table was not there.
-    found = db.ask(
-        "SELECT count(DISTINCT relname) = 2 AS x FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace"
-        " WHERE relname IN ('meta', 'native_column') AND nspname = ANY(current_schemas(false))"
-    )
-    return bool(found["x"][0].as_py())
+    return _are_there(db, "meta", "native_column")
 
 
 def has_received(db: Connection) -> bool:
     """Whether there are tables of received events, which archives did not have at first."""
+    return _are_there(db, VOEVENT.name)
+
+
+def _are_there(db: Connection, *names: str) -> bool:
+    # Not by to_regclass, which remembers within a transaction that a table was not there.
     found = db.ask(
-        "SELECT count(*) > 0 AS x FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace"
-        " WHERE relname = 'voevent' AND nspname = ANY(current_schemas(false))"
+        "SELECT count(DISTINCT relname) AS n FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace"
+        " WHERE relname = ANY(?) AND nspname = ANY(current_schemas(false))",
+        [list(names)],
     )
-    return bool(found["x"][0].as_py())
+    return bool(found["n"][0].as_py() == len(names))
 
 
 def check_encoding(db: Connection, place: str) -> None:
