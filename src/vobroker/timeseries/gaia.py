@@ -146,9 +146,7 @@ def read(look: Look) -> tuple[Series, ...]:
     TimeSeriesError
         If no table has times.
     """
-    timed = [table for table in look.tables if plain.is_timed(table)]
-    if not timed:
-        raise plain.no_times(look.tables)
+    timed = plain.timed(look.tables)
     series: list[Series] = []
     for table in timed:
         found = Findings()

@@ -32,6 +32,18 @@ class Leaf:
     ref: str = ""
     unit: str = ""
 
+    @property
+    def attributes(self) -> dict[str, str]:
+        """XML attributes of an ATTRIBUTE, those that are not empty."""
+        said = {
+            "dmrole": self.role,
+            "dmtype": self.type,
+            "value": self.value,
+            "ref": self.ref,
+            "unit": self.unit,
+        }
+        return {name: value for name, value in said.items() if value}
+
 
 @dataclass(frozen=True)
 class Ref:

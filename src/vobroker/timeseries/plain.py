@@ -91,6 +91,20 @@ def is_timed(table: Table) -> bool:
     return "time" in probe.roles
 
 
+def timed(tables: Sequence[Table]) -> list[Table]:
+    """Give the tables that have a column of times.
+
+    Raises
+    ------
+    TimeSeriesError
+        If none has.
+    """
+    found = [table for table in tables if is_timed(table)]
+    if not found:
+        raise no_times(tables)
+    return found
+
+
 def no_times(tables: Sequence[Table]) -> TimeSeriesError:
     """Give the error for tables that are no time series."""
     if not tables:

@@ -72,14 +72,7 @@ def _instance(one: Instance, *, role: str = "", more: str = "") -> str:
 
 def _part(one: Leaf | Ref | Many | Instance) -> str:
     if isinstance(one, Leaf):
-        attributes = {
-            "dmrole": one.role,
-            "dmtype": one.type,
-            "value": one.value,
-            "ref": one.ref,
-            "unit": one.unit,
-        }
-        return element("ATTRIBUTE", {k: v for k, v in attributes.items() if v})
+        return element("ATTRIBUTE", one.attributes)
     if isinstance(one, Ref):
         return "" if one.key else element("INSTANCE", {"dmrole": one.role, "dmref": one.target})
     if isinstance(one, Many):

@@ -35,9 +35,7 @@ def read(look: Look) -> Document:
     TimeSeriesError
         If it is no VOTable, or no table of it has times.
     """
-    timed = [table for table in look.tables if plain.is_timed(table)]
-    if not timed:
-        raise plain.no_times(look.tables)
+    timed = plain.timed(look.tables)
     return Document(tuple(one for table in timed for one in plain.series(table, Findings())), NAME)
 
 

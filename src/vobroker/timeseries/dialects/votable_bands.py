@@ -45,9 +45,7 @@ def read(look: Look, name: str = NAME) -> Document:
     TimeSeriesError
         If no table has times.
     """
-    timed = [table for table in look.tables if plain.is_timed(table)]
-    if not timed:
-        raise plain.no_times(look.tables)
+    timed = plain.timed(look.tables)
     found = [one for table in timed for one in plain.series(table, Findings())]
     return Document(of_objects(found), name)
 

@@ -71,9 +71,7 @@ def read(look: Look) -> Document:
     TimeSeriesError
         If no table has times.
     """
-    timed = [table for table in look.tables if plain.is_timed(table)]
-    if not timed:
-        raise plain.no_times(look.tables)
+    timed = plain.timed(look.tables)
     table, rows = timed[0], timed[0].rows
     said = {one.utype.removeprefix(_UTYPE): one for one in table.fields if one.utype.startswith(_UTYPE)}
     bands = {key: one for key, (_, utype, _) in _BAND.items() for one in table.fields if one.utype == utype}
