@@ -14,12 +14,14 @@ import pyarrow as pa
 from bench.nightly.layouts import Layout
 from bench.nightly.sky import (
     BEGIN,
+    CHANGING,
     FORCED,
     HISTORY,
     OBJECT,
     SOURCE,
     Result,
     Visit,
+    open_versions,
     ranges,
     region_of,
     tiles,
@@ -29,7 +31,6 @@ VERSION = pa.schema([*OBJECT, ("visit", pa.int64())])
 OPEN_VERSION = pa.schema([*OBJECT, ("validity_start", pa.float64()), ("validity_end", pa.float64())])
 MEMORY = "4GB"
 _TYPES = {"int32": "INTEGER", "int64": "BIGINT", "float": "REAL", "double": "DOUBLE", "string": "VARCHAR"}
-_CHANGING = [name for name in OBJECT.names if name not in ("object_id", "tile", "first_mjd")]
 
 
 class DuckDB:
@@ -67,7 +68,7 @@ class DuckDB:
             for table, rows in self._parts("version", first):
                 self._insert(table, VERSION, rows)
         else:
-            self._insert("version", OPEN_VERSION, _versions(objects, BEGIN - 400))
+            self._insert("version", OPEN_VERSION, open_versions(objects, BEGIN - 400))
         if not self.layout.regions:
             self._table("source", SOURCE)
             self._table("forced", FORCED)
@@ -172,7 +173,7 @@ class DuckDB:
                     " WHERE version.object_id = staged.object_id AND validity_end IS NULL"
                 )
                 db.unregister("staged")
-                self._insert("version", OPEN_VERSION, _versions(states, visit.mjd))
+                self._insert("version", OPEN_VERSION, open_versions(states, visit.mjd))
             db.execute("COMMIT")
         except BaseException:
             self._known = known
@@ -181,7 +182,7 @@ class DuckDB:
             raise
 
     def _update(self, result: Result) -> None:
-        values = ", ".join(f"{name} = staged.{name}" for name in _CHANGING)
+        values = ", ".join(f"{name} = staged.{name}" for name in CHANGING)
         for table, part in self._parts("object", result.changed):
             self.db.register("staged", part)
             self.db.execute(
@@ -224,8 +225,3 @@ class DuckDB:
         self.close()
         for path in (self._path, self._path.with_name(self._path.name + ".wal")):
             path.unlink(missing_ok=True)
-
-
-def _versions(states: pa.Table, start: float) -> pa.Table:
-    """Give states as open versions."""
-    return states.append_column("validity_start", pa.repeat(pa.scalar(start, pa.float64()), len(states)))

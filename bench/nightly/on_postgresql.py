@@ -9,13 +9,24 @@ import pyarrow as pa
 
 from bench.nightly.layouts import Layout
 from bench.nightly.packing import SHARED, pack, unpack
-from bench.nightly.sky import BEGIN, FORCED, HISTORY, OBJECT, SOURCE, Result, Visit, ranges, tiles
+from bench.nightly.sky import (
+    BEGIN,
+    CHANGING,
+    FORCED,
+    HISTORY,
+    OBJECT,
+    SOURCE,
+    Result,
+    Visit,
+    open_versions,
+    ranges,
+    tiles,
+)
 from vobroker.archive.places import Server
 from vobroker.archive.postgresql.connection import Connection
 
 MONTH = 30.0
 _TYPES = {"int32": "integer", "int64": "bigint", "float": "real", "double": "double precision"}
-_CHANGING = [name for name in OBJECT.names if name not in ("object_id", "tile", "first_mjd")]
 
 
 def at(server: str, database: str) -> Server:
@@ -77,7 +88,7 @@ class PostgreSQL:
                 self._make_month(BEGIN - 400)
             self._append("version", objects, -1)
         else:
-            self.db.append("version", _versions(objects, BEGIN - 400))
+            self.db.append("version", open_versions(objects, BEGIN - 400))
             self.db.do("CREATE INDEX ON version (healpix)")
             self.db.do("ANALYZE version")
         for table in ("source", "forced"):
@@ -141,7 +152,7 @@ class PostgreSQL:
             self._append("forced", result.forced, visit.number)
             if self.layout.last:
                 db.append("staged", result.changed, temporary=True)
-                values = ", ".join(f"{name} = staged.{name}" for name in _CHANGING)
+                values = ", ".join(f"{name} = staged.{name}" for name in CHANGING)
                 db.do(f"UPDATE object SET {values} FROM staged WHERE object.object_id = staged.object_id")
                 db.append("object", result.born)
                 self._append("version", states.sort_by("tile"), visit.number)
@@ -151,7 +162,7 @@ class PostgreSQL:
                     f"UPDATE version SET validity_end = {visit.mjd!r} FROM staged"
                     " WHERE version.object_id = staged.object_id AND validity_end IS NULL"
                 )
-                db.append("version", _versions(states, visit.mjd))
+                db.append("version", open_versions(states, visit.mjd))
             db.do("COMMIT")
         except BaseException:
             with suppress(Exception):
@@ -221,9 +232,3 @@ def _packed_column(field: pa.Field, form: str) -> str:
     if field.name in SHARED:
         return f"{field.name} {kind}"
     return f"{field.name} {'bytea' if form == 'bytes' else kind + '[]'}"
-
-
-def _versions(states: pa.Table, start: float) -> pa.Table:
-    """Give states as open versions."""
-    begun = pa.repeat(pa.scalar(start, pa.float64()), len(states))
-    return states.append_column("validity_start", begun)

@@ -51,6 +51,8 @@ OBJECT = pa.schema(
     ]
 )
 """The last state of an object: the archive's columns of an object, and its latest flux."""
+CHANGING = tuple(name for name in OBJECT.names if name not in ("object_id", "tile", "first_mjd"))
+"""Columns of an object that a visit may change."""
 SOURCE = pa.schema(
     [
         ("measurement_id", pa.int64()),
@@ -139,6 +141,11 @@ def tile_of(healpix: NDArray[np.int64]) -> NDArray[np.int32]:
 def region_of(tile: int) -> int:
     """Give the region of a tile."""
     return tile >> 2 * (TILE_ORDER - REGION_ORDER)
+
+
+def open_versions(states: pa.Table, start: float) -> pa.Table:
+    """Give last states as versions that begin at a time and have not ended."""
+    return states.append_column("validity_start", pa.repeat(pa.scalar(start, pa.float64()), len(states)))
 
 
 def seen(visit: Visit, objects: pa.Table) -> pa.Table:
