@@ -73,6 +73,7 @@ def test_benchmarks_are_listed() -> None:
     assert done.output.split() == [
         "adql",
         "conformance",
+        "crossmatch",
         "decode",
         "latency",
         "querylog",
@@ -80,5 +81,7 @@ def test_benchmarks_are_listed() -> None:
         "sky",
         "stream",
         "tap",
+        "visits",
+        "voevent",
     ]
     assert vobroker("bench", "nothing").exit_code == 2

@@ -182,6 +182,11 @@ def test_a_fits_file_that_ends_early_is_refused() -> None:
         documents.read(content[:-10])
 
 
+def test_a_column_whose_name_is_no_text_is_refused() -> None:
+    with pytest.raises(TimeSeriesError, match="name of a column is not UTF-8"):
+        documents.read(b"mjd,\x80,mag\n60000.5,1,20.1\n", "csv")
+
+
 @settings(max_examples=60)
 @given(
     name=st.sampled_from([name for name in DIALECTS if name not in ("obscore", "ssap")]),

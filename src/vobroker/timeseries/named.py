@@ -27,6 +27,20 @@ NAMES = {
 """Names by which columns are known, the likeliest first."""
 
 
+def names(rows: pa.Table) -> list[str]:
+    """Give the names of columns; they are decoded only now, whatever the document has as names.
+
+    Raises
+    ------
+    TimeSeriesError
+        If one is no UTF-8.
+    """
+    try:
+        return list(rows.column_names)
+    except UnicodeDecodeError as error:
+        raise TimeSeriesError(f"the name of a column is not UTF-8: {error.reason}") from error
+
+
 def give_roles(rows: pa.Table, found: Findings, place: str) -> None:
     """Find the columns of a light curve: by UCD where the fields have any, else by name.
 
@@ -39,8 +53,8 @@ def give_roles(rows: pa.Table, found: Findings, place: str) -> None:
     place
         What the path of a column begins with: ``HDU 1, column``.
     """
-    by_name = {name.lower(): name for name in reversed(rows.column_names)}
-    for role, names in NAMES.items():
+    by_name = {name.lower(): name for name in reversed(names(rows))}
+    for role, usual in NAMES.items():
         told = [
             one.name
             for one in rows.schema
@@ -48,7 +62,7 @@ def give_roles(rows: pa.Table, found: Findings, place: str) -> None:
             and role not in ("kind", "measurement_id")
             and is_known_as(role, noted(one, "ucd"))
         ]
-        candidates = told or [by_name[name] for name in names if name in by_name]
+        candidates = told or [by_name[name] for name in usual if name in by_name]
         for name in candidates:
             if _fits(rows.schema.field(name).type, role):
                 found.role(role, name, Statement(name, f"{place} {name}"))
@@ -69,8 +83,8 @@ def series(rows: pa.Table, found: Findings, place: str) -> list[Series]:
     """
     give_roles(rows, found, place)
     if "time" not in found.roles:
-        names = ", ".join(rows.column_names[:12]) or "none"
-        raise TimeSeriesError(f"no column holds times; the columns are {names}", place.partition(",")[0])
+        shown = ", ".join(rows.column_names[:12]) or "none"
+        raise TimeSeriesError(f"no column holds times; the columns are {shown}", place.partition(",")[0])
     column = object_column(rows, found.roles)
     if column:
         found.statements.setdefault("object.id", []).append(Statement(column, f"{place} {column}"))

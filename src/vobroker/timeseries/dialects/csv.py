@@ -61,6 +61,7 @@ def read(look: Look) -> Document:
         rows = csv.read_csv(io.BytesIO(look.data), parse_options=parse, convert_options=convert)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise TimeSeriesError(f"the CSV cannot be read: {str(error).splitlines()[0][:200]}") from error
+    named.names(rows)  # before anything else asks for them
     if len(rows) > tables.MAX_ROWS:
         raise TimeSeriesError(f"the table has more than {tables.MAX_ROWS} rows")
     for place, one in enumerate(rows.schema):
