@@ -187,6 +187,15 @@ def test_a_column_whose_name_is_no_text_is_refused() -> None:
         documents.read(b"mjd,\x80,mag\n60000.5,1,20.1\n", "csv")
 
 
+@pytest.mark.parametrize(
+    ("name", "what", "instead"),
+    [("gaia-raw", b"source_id", b"sourceXid"), ("fits", b"BINTABLE", b"BINTABL\xff")],
+)
+def test_what_a_reader_stumbles_over_is_told_as_damage(name: str, what: bytes, instead: bytes) -> None:
+    with pytest.raises(TimeSeriesError):
+        documents.read(CONTENTS[name].replace(what, instead), name)
+
+
 @settings(max_examples=60)
 @given(
     name=st.sampled_from([name for name in DIALECTS if name not in ("obscore", "ssap")]),

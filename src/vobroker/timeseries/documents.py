@@ -64,7 +64,14 @@ def read(data: bytes, name: str | None = None, *, max_bytes: int = xml.MAX_BYTES
     if len(data) > max_bytes:
         raise TimeSeriesError(f"the document has {len(data)} bytes; the limit is {max_bytes}")
     look = Look(data, max_bytes)
-    return (dialect(name) if name else recognise(look)).read(look)
+    chosen = dialect(name) if name else None
+    try:
+        return (chosen or recognise(look)).read(look)
+    except TimeSeriesError:
+        raise
+    except Exception as error:  # readers of FITS, ECSV and times raise whatever they stumble over
+        told = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise TimeSeriesError(f"the document is damaged: {told}") from error
 
 
 def write(series: Sequence[Series], name: str) -> bytes:
