@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 from lxml import html
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from .conftest import SCRIPT, Served
 
@@ -128,6 +128,24 @@ def test_the_editor_checks_while_one_writes_and_runs(site: Served, browser: Brow
     expect(page.get_by_role("textbox", name="ADQL 2.1")).to_contain_text("ORDER BY mag")
     context.close()
     assert complaints == []
+
+
+def test_who_writes_before_the_editor_is_there_goes_on_in_it(site: Served, browser: Browser) -> None:
+    page = browser.new_page()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/query/language", hold)
+    with page.expect_request("**/query/language"):
+        page.goto(f"{site.address}/query")
+    page.locator("textarea").press_sequentially("SELECT ")
+    held[0].continue_()
+    expect(page.locator("textarea")).to_be_hidden()
+    page.keyboard.type("mag FROM alert")
+    expect(page.get_by_role("textbox", name="ADQL 2.1")).to_contain_text("SELECT mag FROM alert")
+    page.close()
 
 
 def test_the_editor_completes_columns(site: Served, browser: Browser) -> None:

@@ -114,12 +114,14 @@ const run = () => {
 
 // In a shadow root the editor's styles are sheets made by script, which the page's policy allows.
 const place = document.createElement("div");
+const writing = document.activeElement === field;  // before the editor was there; it goes on where one is
 field.hidden = true;
 field.after(place);
 
 const view = new EditorView({
   parent: place.attachShadow({ mode: "open" }),
   doc: field.value,
+  selection: { anchor: field.selectionStart, head: field.selectionEnd },
   extensions: [
     lineNumbers(),
     history(),
@@ -145,7 +147,7 @@ const view = new EditorView({
 });
 form.querySelector("label").addEventListener("click", () => view.focus());
 form.addEventListener("submit", () => (field.value = view.state.doc.toString()));
-if (!field.value.trim()) view.focus();
+if (writing || !field.value.trim()) view.focus();
 
 // The schema browser: a name goes to where the cursor is, and a word narrows what is shown.
 const schema = document.querySelector("[data-schema]");
