@@ -412,7 +412,7 @@ def _offset(numbers: NDArray[np.float64]) -> str:
         return "there is nothing to compare"
     middle = float(np.median(numbers))
     if np.abs(numbers - middle).max() < 1e-6 and abs(middle) > 1e-6:
-        return f"the numbers in the documents are {middle:.10g} apart"
+        return f"the numbers in the documents are {round(middle, 6):.10g} apart"
     return "the numbers in the documents differ"
 
 

@@ -53,7 +53,7 @@ def test_a_series_comes_back(name: str) -> None:
         found = documents.read(content)
         assert found.dialect in (name, EQUIVALENT.get(name))
         (back,) = found.series
-        assert_same(one, back, DIALECTS[name].LACKS, moments=1e-9 if name == "astropy-timeseries" else 0.0)
+        assert_same(one, back, DIALECTS[name].LACKS, moments=1e-10 if name == "astropy-timeseries" else 0.0)
 
     comes_back()
 

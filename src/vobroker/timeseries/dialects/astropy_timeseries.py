@@ -1,8 +1,8 @@
 """Light curves as the TimeSeries of astropy, in ECSV: the column ``time`` is a Time.
 
 ``astropy.timeseries.TimeSeries.read(file, format="ascii.ecsv")`` gives it back. A Time knows no reference
-position: that stands in the metadata. Times are kept as two doubles, so the numbers may differ from those of
-the document in the last digit.
+position: that stands in the metadata. Times are Julian dates in two doubles, so the numbers may differ from
+those of the document in the last digit.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def write(series: Sequence[Series]) -> bytes:
         name: ecsv.column_of(one.points[name], one.points.schema.field(name)) for name in names
     }
     table = TimeSeries(time=when, data=columns)
+    table["time"].info.serialize_method["ecsv"] = "jd1_jd2"  # one double would keep 20 µs
     table.meta.update(ecsv.metadata(one))
     field = one.points.schema.field("time")
     table.meta["time_column"] = {key: noted(field, key) for key in NOTES}  # a Time has none

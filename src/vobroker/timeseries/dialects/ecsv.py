@@ -15,7 +15,7 @@ from astropy.table.meta import YamlParseError
 
 from vobroker.timeseries import named, tables
 from vobroker.timeseries.errors import TimeSeriesError
-from vobroker.timeseries.findings import Findings
+from vobroker.timeseries.findings import Findings, unit_of
 from vobroker.timeseries.look import Look
 from vobroker.timeseries.series import (
     NOTES,
@@ -185,10 +185,11 @@ def _tell_time(found: Findings, prefix: str, frame: dict[str, Any], place: str) 
 def column_of(values: pa.ChunkedArray, field: pa.Field) -> Column:
     """Give a column of astropy, with the notes of a field."""
     notes = {key: noted(field, key) for key in NOTES}
-    meta = {key: notes[key] for key in ("ucd", "utype") if notes[key]} | (
-        {"unit": notes["unit"]} if notes["unit"] else {}
-    )
-    about = {"name": field.name, "description": notes["description"] or None, "meta": meta}
+    unit = unit_of(notes["unit"]) if notes["unit"] else None
+    meta = {key: notes[key] for key in ("ucd", "utype") if notes[key]}
+    if notes["unit"] and (unit is None or unit.to_string() != notes["unit"]):
+        meta["unit"] = notes["unit"]  # as the document spells it
+    about = {"name": field.name, "unit": unit, "description": notes["description"] or None, "meta": meta}
     if pa.types.is_floating(field.type):
         numbers = values.to_numpy(zero_copy_only=False)
         data = np.ma.MaskedArray(

@@ -81,17 +81,19 @@ def write(series: Sequence[Series]) -> bytes:
 
 
 def _marked(series: Series) -> Series:
-    """Give the columns that SPLAT plots their utypes, and the type double."""
+    """Give the columns that SPLAT plots their utypes, and a real type; no other column has such a utype."""
     value = "mag" if "mag" in series.roles else "flux"
     utypes = {"time": TIME, value: VALUE, f"{value}_error": ERROR}
-    points = series.points
-    for role, utype in utypes.items():
-        if role not in series.roles:
-            continue
-        name = series.roles[role]
-        old = points.schema.field(name)
-        kind = old.type if pa.types.is_floating(old.type) else pa.float64()
-        notes = {key: noted(old, key) for key in NOTES} | {"utype": utype}
-        column = described(name, kind, **notes)
-        points = points.set_column(points.column_names.index(name), column, points[name].cast(kind))
-    return replace(series, points=points)
+    plotted = {series.roles[role]: utype for role, utype in utypes.items() if role in series.roles}
+    columns, fields = [], []
+    for one in series.points.schema:
+        notes = {key: noted(one, key) for key in NOTES}
+        kind = one.type
+        if one.name in plotted:
+            notes["utype"] = plotted[one.name]
+            kind = kind if pa.types.is_floating(kind) else pa.float64()
+        elif "axis" in notes["utype"].lower():
+            notes["utype"] = ""
+        fields.append(described(one.name, kind, **notes))
+        columns.append(series.points[one.name].cast(kind))
+    return replace(series, points=pa.table(columns, schema=pa.schema(fields)))
