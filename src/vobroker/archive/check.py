@@ -22,6 +22,7 @@ from vobroker.archive.contents import HEADS, PACKETS, SCHEMAS
 from vobroker.archive.dialects import dialect
 from vobroker.archive.pool import inflated
 from vobroker.archive.tables import quote
+from vobroker.enrich import enriched
 from vobroker.votypes.columns import Table
 
 SHOWN = 10
@@ -162,7 +163,7 @@ def _rules(archive: Archive) -> Iterator[tuple[str, str, list[str]]]:
     for sentence, sql in _RULES:
         yield sentence, sql, []
     native, arrived = _EACH_HAS
-    for survey in archive.native_tables():
+    for survey in (name for name in archive.native_tables() if not enriched(name)):
         alerts = "(SELECT * FROM alert WHERE survey = ?)"
         yield native[0], _MISSING.format(here=alerts, there=quote(survey)), [survey]
         yield native[1], _MISSING.format(here=quote(survey), there="alert"), []

@@ -19,6 +19,7 @@ from vobroker.alerts.columns import (
 )
 from vobroker.alerts.surveys import native_system
 from vobroker.archive.errors import ArchiveError
+from vobroker.enrich.layer import CROSSMATCH, enriched
 from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.columns import Column, Table
 from vobroker.votypes.types import TYPES
@@ -170,10 +171,16 @@ def as_tables(rows: Iterable[dict[str, str]]) -> dict[str, Table]:
         survey, name, kind, unit, ucd, description = row.values()
         system = native_system(survey, name)
         columns.setdefault(survey, []).append(Column(name, kind, unit, ucd, description, system=system))
-    return {
-        survey: Table(survey, tuple(found), f"One row per {survey} alert, every scalar field as published")
-        for survey, found in columns.items()
-    }
+    return {name: Table(name, tuple(found), _description(name)) for name, found in columns.items()}
+
+
+def _description(name: str) -> str:
+    if not enriched(name):
+        return f"One row per {name} alert, every scalar field as published"
+    if name == CROSSMATCH.name:
+        return CROSSMATCH.description
+    kind, _, what = name.replace("match_", "catalogue_", 1).partition("_")
+    return f"One row per alert in the {kind} {what}"
 
 
 def grow_native(db: DuckDBPyConnection, table: Table) -> Table:

@@ -18,6 +18,7 @@ from vobroker.alerts.origin import DeadLetter, Origin
 from vobroker.archive import statements
 from vobroker.archive.heads import split
 from vobroker.archive.pool import Pool
+from vobroker.archive.tables import quote
 from vobroker.archive.voevents import ReceivedPacket, tabulate
 from vobroker.voevent.columns import VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.arrow import schema
@@ -126,6 +127,33 @@ class Transaction(ABC):
         fresh = batch if len(new) == len(batch) else batch.take(new["row"])
         self._store(fresh, new)
         return fresh, conflicts
+
+    def add_enriched(self, tables: Iterable[tuple[Table, pa.Table]]) -> None:
+        """Store what is known of alerts besides, each in its table, which grows as native ones do."""
+        for table, rows in tables:
+            for batch in rows.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)]:
+                self._append(table.name, self._fitted(batch, table))
+
+    def forget_enriched(self, table: Table, alerts: pa.Table, *, catalogue: str = "") -> None:
+        """Take back what is known of alerts by a table, or by one catalogue of those in it.
+
+        Parameters
+        ----------
+        table
+            The table; it is made where it is not there.
+        alerts
+            Columns ``survey`` and ``alert_id``.
+        catalogue
+            Value of the table's column of that name; empty for all.
+        """
+        self._fitted(pa.RecordBatch.from_pylist([], schema(table)), table)
+        name = quote(table.name)
+        self._do(
+            f"DELETE FROM {name} USING alerts WHERE {name}.survey = alerts.survey"  # noqa: S608
+            f" AND {name}.alert_id = alerts.alert_id{' AND catalogue = ?' if catalogue else ''}",
+            [catalogue] if catalogue else [],
+            alerts=alerts,
+        )
 
     def add_matches(self, runs: Sequence[FilterMatch], fresh: AlertBatch) -> None:
         """Note what filters let through as events, and their account.

@@ -14,6 +14,7 @@ GROUPS = (
     "archive",
     "query",
     "filter",
+    "catalogue",
     "lightcurve",
     "timeseries",
     "alert",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, out, shown
-from vobroker.cli.ingest import chosen_filters
+from vobroker.cli.ingest import chosen_filters, enrichment_of
 from vobroker.cli.ledger import JsonOption, opened
 
 NumberArgument = Annotated[int, typer.Argument(help="Number of the dead letter.", metavar="ID")]
@@ -121,7 +121,8 @@ def retry(
         places = default_schemas(folder=schemas, registry=registry, cache=files_of(archive) / "schemas")
     except ValueError as error:
         fail(str(error), 2)
-    chosen = [] if no_filters else chosen_filters(filters)
+    enrichment = enrichment_of(archive)
+    chosen = [] if no_filters else chosen_filters(filters, enrichment)
     opened(archive).close()  # there must be one: it is not made here
     turns = access(archive)
     try:
@@ -132,6 +133,7 @@ def retry(
                 numbers=numbers or (),
                 reason=reason,
                 filters=chosen,
+                enrichment=enrichment,
                 voevents=files_of(archive) / "voevents",
             )
     except ArchiveError as error:

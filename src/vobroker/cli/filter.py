@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
+from vobroker.cli.ingest import enrichment_of
 from vobroker.cli.query import list_tables, wrong
 from vobroker.cli.results import show as show_rows
 
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def list_filters(
     folder: Annotated[Path | None, typer.Argument(help="Folder of .adql files, or one file.")] = None,
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
     as_json: Json = False,
 ) -> None:
     """List filters."""
@@ -43,7 +45,7 @@ def list_filters(
 
     from vobroker.filters import starter_filters
 
-    found = starter_filters() if folder is None else _load(str(folder))
+    found = starter_filters() if folder is None else _load(str(folder), archive)
     if as_json:
         print(json.dumps([_summary(f) for f in found], indent=1))
         return
@@ -53,15 +55,16 @@ def list_filters(
     out.print(table)
 
 
-def check(names: Names) -> None:
+def check(names: Names, archive: ArchiveOption = DEFAULT_ARCHIVE) -> None:
     """Check filters; the exit status is 2 where one cannot be used."""
     for name in names:
-        for f in _load(name):
+        for f in _load(name, archive):
             out.print(f"{f.name} {f.version}: good", highlight=False)
 
 
 def show(
     name: Name,
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
     source: Annotated[
         bool, typer.Option("--source", help="Print only the text, to start a new one from.")
     ] = False,
@@ -72,7 +75,7 @@ def show(
 
     from vobroker.adql import to_text
 
-    found = _load(name)
+    found = _load(name, archive)
     if as_json:
         print(json.dumps([_summary(f) for f in found], indent=1))
         return
@@ -106,7 +109,7 @@ def try_(
 
     try:
         with open_archive(archive, create=False, read_only=True) as store:
-            trials = [try_on(f, store, rows=rows, seconds=seconds) for f in _load(name)]
+            trials = [try_on(f, store, rows=rows, seconds=seconds) for f in _load(name, archive)]
     except AdqlError as error:
         wrong(error)
     except ArchiveError as error:
@@ -130,17 +133,17 @@ def try_(
             show_rows(trial.rows, trial.filter.columns)
 
 
-def columns() -> None:
+def columns(archive: ArchiveOption = DEFAULT_ARCHIVE) -> None:
     """List the columns of all tables a filter may name."""
     from vobroker.filters import filter_tables
 
-    list_tables(filter_tables())
+    list_tables(filter_tables() | enrichment_of(archive).tables)
 
 
-def _load(name: str) -> list[Filter]:
+def _load(name: str, archive: str) -> list[Filter]:
     """Give a starter filter by its name, or the filters of a file or folder."""
     from vobroker.adql import AdqlError
-    from vobroker.filters import load_filters, starter_filters
+    from vobroker.filters import filter_tables, load_filters, starter_filters
 
     path = Path(name)
     try:
@@ -150,7 +153,7 @@ def _load(name: str) -> list[Filter]:
                 known = ", ".join(f.name for f in starter_filters())
                 fail(f"there is no file and no starter filter {name}; starter filters: {known}", 2)
             return found
-        return load_filters(path)
+        return load_filters(path, tables=filter_tables() | enrichment_of(archive).tables)
     except AdqlError as error:
         wrong(error)
     except OSError as error:

@@ -20,6 +20,7 @@ from vobroker.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from vobroker.enrich import Enrichment
     from vobroker.filters import Filter
     from vobroker.pipeline.river import Counts
 
@@ -55,7 +56,8 @@ def ingest(
     from vobroker.pipeline.river import run
     from vobroker.sources import files
 
-    chosen = [] if no_filters else chosen_filters(filters)
+    enrichment = enrichment_of(archive)
+    chosen = [] if no_filters else chosen_filters(filters, enrichment)
     try:
         source = default_schemas(folder=schemas, registry=registry)
     except ValueError as error:
@@ -76,6 +78,7 @@ def ingest(
                 store,
                 schemas=source,
                 filters=chosen,
+                enrichment=enrichment,
                 voevents=files_of(archive) / "voevents",
                 after_batch=show,
             )
@@ -84,19 +87,33 @@ def ingest(
     report(counts, archive)
 
 
-def chosen_filters(path: Path | None) -> list[Filter]:
-    """Read filters, the starter ones without a path; leave with an error if they are none."""
-    from vobroker.adql import AdqlError
-    from vobroker.filters import load_filters, starter_filters
+def enrichment_of(archive: str) -> Enrichment:
+    """Open the catalogues that go with an archive; leave with an error if one is damaged."""
+    from vobroker.enrich import EnrichError, Enrichment
+    from vobroker.enrich.store import FOLDER
 
     try:
-        return starter_filters() if path is None else load_filters(path)
+        return Enrichment.open(files_of(archive) / FOLDER)
+    except EnrichError as error:
+        fail(str(error))
+
+
+def chosen_filters(path: Path | None, enrichment: Enrichment | None = None) -> list[Filter]:
+    """Read filters, the starter ones without a path; leave with an error if they are none."""
+    from vobroker.adql import AdqlError
+    from vobroker.filters import filter_tables, load_filters, starter_filters
+
+    tables = filter_tables() | (enrichment.tables if enrichment else {})
+    try:
+        return starter_filters() if path is None else load_filters(path, tables=tables)
     except (AdqlError, OSError) as error:
         fail(str(error), 2)
 
 
 def report(counts: Counts, archive: str) -> None:
     """Say what became of the alerts."""
+    from vobroker.enrich import enriched
+
     out.print(
         f"{counts.received} received = {counts.archived} archived + {counts.duplicate} duplicates "
         f"+ {counts.dead} dead letters",
@@ -107,7 +124,7 @@ def report(counts: Counts, archive: str) -> None:
     if counts.events:
         out.print(f"{counts.events} VOEvents written to {files_of(archive) / 'voevents'}", highlight=False)
     for name, error in counts.failed.items():
-        warn(f"filter {name} failed: {error}")
+        warn(f"{name if enriched(name) else f'filter {name}'} failed: {error}")
     if counts.dead:
         err.print(
             f"[yellow]{counts.dead} dead letters:[/] vobroker deadletter list --archive {shown(archive)}"

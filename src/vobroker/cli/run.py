@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, files_of, out, warn
-from vobroker.cli.ingest import chosen_filters, report
+from vobroker.cli.ingest import chosen_filters, enrichment_of, report
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def run(
         fail(f"--publish-as is {' or '.join(FORMS)}, not '{publish_as}'", 2)
     if publish_to is not None and not _PREFIX.fullmatch(publish_to):
         fail(f"topics cannot begin with '{publish_to}': use letters, digits, '.', '_' and '-'", 2)
+    enrichment = enrichment_of(archive)
     turns, stop = access(archive), Event()
     source = reading.source(turns, stop)
     outlets = []
@@ -123,7 +124,8 @@ def run(
                 source,
                 turns,
                 schemas=places,
-                filters=[] if no_filters else chosen_filters(filters),
+                filters=[] if no_filters else chosen_filters(filters, enrichment),
+                enrichment=enrichment,
                 voevents=files_of(archive) / "voevents",
                 outlets=outlets,
                 after_batch=show,

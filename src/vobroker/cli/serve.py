@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, out, warn
-from vobroker.cli.ingest import chosen_filters
+from vobroker.cli.ingest import chosen_filters, enrichment_of
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 from vobroker.cli.token import RolesOption, TokensOption, read_allowed
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from vobroker.alerts.packets import RawBatch
     from vobroker.archive import Archive
+    from vobroker.enrich import Enrichment
     from vobroker.filters import Filter
 
 DEFAULT_PORT = 8080
@@ -84,7 +85,8 @@ def serve(
     missing = [str(path) for path in ingest or () if not path.exists()]
     if missing:
         fail(f"no such file or folder: {', '.join(missing)}", 2)
-    chosen = chosen_filters(filters)
+    enrichment = enrichment_of(archive)
+    chosen = chosen_filters(filters, enrichment)
     kafka = None
     if brokers is not None:
         kafka = Reading(brokers, survey, topic or (), group, start, user, set_ or ())
@@ -96,11 +98,12 @@ def serve(
         try:
             with open_archive(archive) as store:
                 sources = _sources(store, ingest or [], simulate, stop)
-                rivers = (
-                    [_river(sources, store, chosen, files_of(archive) / "voevents", stop)] if sources else []
-                )
+                rivers = []
+                if sources:
+                    voevents = files_of(archive) / "voevents"
+                    rivers.append(_river(sources, store, chosen, enrichment, voevents, stop))
                 if kafka is not None:
-                    rivers.append(_worker(kafka, store, chosen, files_of(archive), stop))
+                    rivers.append(_worker(kafka, store, chosen, enrichment, files_of(archive), stop))
                 here = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
                 out.print(
                     f"[bold]{title}[/] is at [link={here}]{here}[/], TAP at {here}tap   Ctrl-C ends it",
@@ -184,6 +187,7 @@ def _river(
     sources: list[Callable[[], Iterable[RawBatch]]],
     store: Archive,
     filters: list[Filter],
+    enrichment: Enrichment,
     voevents: Path,
     stop: threading.Event,
 ) -> Callable[[], None]:
@@ -193,7 +197,15 @@ def _river(
 
     def flow() -> None:
         for source in sources:
-            run(source(), store, schemas=default_schemas(), filters=filters, voevents=voevents, stop=stop)
+            run(
+                source(),
+                store,
+                schemas=default_schemas(),
+                filters=filters,
+                enrichment=enrichment,
+                voevents=voevents,
+                stop=stop,
+            )
             if stop.is_set():
                 return
 
@@ -201,7 +213,12 @@ def _river(
 
 
 def _worker(
-    kafka: Reading, store: Archive, filters: list[Filter], files: Path, stop: threading.Event
+    kafka: Reading,
+    store: Archive,
+    filters: list[Filter],
+    enrichment: Enrichment,
+    files: Path,
+    stop: threading.Event,
 ) -> Callable[[], None]:
     """Let Kafka topics flow into the archive, which this process has for itself."""
     from vobroker.alerts.schemas import default_schemas
@@ -213,7 +230,14 @@ def _worker(
     schemas = default_schemas(cache=files / "schemas")
 
     def flow() -> None:
-        worker.run(source, held, schemas=schemas, filters=filters, voevents=files / "voevents")
+        worker.run(
+            source,
+            held,
+            schemas=schemas,
+            filters=filters,
+            enrichment=enrichment,
+            voevents=files / "voevents",
+        )
 
     return flow
 

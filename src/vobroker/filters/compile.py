@@ -15,6 +15,7 @@ from vobroker.adql.check import Field
 from vobroker.adql.platforms.duckdb import DuckDB
 from vobroker.adql.printer import to_text
 from vobroker.alerts.columns import ALERT
+from vobroker.enrich.layer import PREFIXES
 from vobroker.filters.tables import filter_tables
 from vobroker.votypes.columns import Column, Table
 
@@ -38,6 +39,9 @@ class Filter:
         The query as written.
     survey
         Survey whose native table the query names; None where it takes alerts of every survey.
+    enriched
+        Tables of catalogues, regions and sky maps that it names, and whether an alert must be in each (a
+        LEFT JOIN asks for no row).
     columns
         What the query selects, with types, units and UCDs.
     used
@@ -50,6 +54,7 @@ class Filter:
     description: str
     text: str
     survey: str | None
+    enriched: Mapping[str, bool]
     columns: tuple[Column, ...]
     used: Mapping[str, frozenset[str]]
     checked: CheckedQuery
@@ -57,7 +62,14 @@ class Filter:
     def condition(self) -> str:
         """Write WHERE over the table of a batch (see :mod:`vobroker.filters.run`)."""
         where = _select(self.checked.query).where
-        return _OnBatch(self.checked).condition(where) if where else "TRUE"
+        writer = _OnBatch(self.checked)
+        there = [
+            f"{writer.identifier(f'{table}.alert_id')} IS NOT NULL"
+            for table, needed in self.enriched.items()
+            if needed
+        ]
+        given = [f"({writer.condition(where)})"] if where else []
+        return " AND ".join(there + given) or "TRUE"
 
     def plain(self) -> dict[str, str]:
         """Give the output columns that are columns of the batch, with their names there."""
@@ -112,10 +124,11 @@ def compile_filter(name: str, text: str, tables: Mapping[str, Table] | None = No
     name
         Lower-case words joined by hyphens.
     text
-        ADQL: one SELECT over ``alert``, over a survey's native table, or over both joined
-        ``USING (survey, alert_id)``.
+        ADQL: one SELECT over ``alert``, a survey's native table, and those of catalogues, regions and sky
+        maps, each joined ``USING (survey, alert_id)``.
     tables
-        ``alert`` and the native tables by survey; all known ones when not given.
+        ``alert``, the native tables by survey, and what alerts are enriched with; the first two when not
+        given.
 
     Raises
     ------
@@ -134,7 +147,7 @@ def _compile(name: str, text: str, tables: Mapping[str, Table]) -> Filter:
         message = f"A filter cannot be called '{name}': use lower-case words joined by hyphens."
         raise AdqlError("filter", message, text, (0, 0))
     query = parse(text)
-    survey = _check_shape(query)
+    survey, enriched = _check_shape(query)
     checked = check(query, tables)
     title, description = _header(text)
     compiled = Filter(
@@ -144,6 +157,7 @@ def _compile(name: str, text: str, tables: Mapping[str, Table]) -> Filter:
         description=description,
         text=text,
         survey=survey,
+        enriched=enriched,
         columns=checked.columns,
         used={table: frozenset(columns) for table, columns in checked.used.items()},
         checked=checked,
@@ -206,8 +220,8 @@ def _select(query: tree.Query) -> tree.Select:
     return query.body
 
 
-def _check_shape(query: tree.Query) -> str | None:
-    """Refuse what does not judge one alert by itself; give the survey whose native table is named."""
+def _check_shape(query: tree.Query) -> tuple[str | None, dict[str, bool]]:
+    """Refuse what does not judge one alert by itself; give the native table, and those of enrichment."""
 
     def refuse(message: str, node: tree.Node) -> NoReturn:
         raise AdqlError("filter", message, query.text, node.span)
@@ -232,26 +246,30 @@ def _check_shape(query: tree.Query) -> str | None:
             refuse("A filter judges each alert by itself and has no subquery.", node)
         if isinstance(node, tree.Function) and node.name == "RAND":
             refuse("A filter must judge the same alert the same way each time: no RAND.", node)
-    return _survey(select, refuse)
+    return _joined(select, refuse)
 
 
-def _survey(select: tree.Select, refuse: Any) -> str | None:
+def _joined(select: tree.Select, refuse: Any) -> tuple[str | None, dict[str, bool]]:
+    """Give the native table that is named, and those of enrichment with whether a row is needed."""
     names = [name.lower() for name in _tables(select.tables)]
-    native = [name for name in names if name != ALERT.name]
-    if len(names) == 1:
-        return native[0] if native else None
-    (joined,) = select.tables if len(select.tables) == 1 else (None,)
-    by_id = (
-        isinstance(joined, tree.JoinedTable)
-        and len(joined.joins) == 1
-        and joined.joins[0].kind == "INNER"
-        and isinstance(joined.joins[0].condition, tuple)
-        and {name.text.lower() for name in joined.joins[0].condition} == {"survey", "alert_id"}
+    native = [name for name in names if name != ALERT.name and not name.startswith(PREFIXES)]
+    (whole,) = select.tables if len(select.tables) == 1 else (None,)
+    joins = whole.joins if isinstance(whole, tree.JoinedTable) else ()
+    needed = [True, *(join.kind == "INNER" for join in joins)]
+    by_id = all(
+        isinstance(join.condition, tuple)
+        and {name.text.lower() for name in join.condition} == {"survey", "alert_id"}
+        and (join.kind == "INNER" or (join.kind == "LEFT" and name.startswith(PREFIXES)))
+        for join, name in zip(joins, names[1:], strict=False)
     )
-    if len(names) != 2 or len(native) != 1 or not by_id:
-        message = "A filter reads alert, a survey's table, or alert JOIN <survey> USING (survey, alert_id)."
-        refuse(message, select.tables[0])
-    return native[0]
+    if whole is None or len(needed) != len(names) or len(set(names)) < len(names) or not by_id or native[1:]:
+        refuse(
+            "A filter reads alert, a survey's table, or alert JOIN <survey> USING (survey, alert_id); tables"
+            " of catalogues, regions and sky maps are joined likewise, or by LEFT JOIN.",
+            select.tables[0],
+        )
+    enriched = {name: must for name, must in zip(names, needed, strict=True) if name.startswith(PREFIXES)}
+    return (native[0] if native else None), enriched
 
 
 def _tables(tables: Iterable[tree.TableExpression]) -> Iterable[str]:

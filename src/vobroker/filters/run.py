@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 
 from vobroker.alerts.batch import AlertBatch
 from vobroker.alerts.columns import ALERT
+from vobroker.enrich import EnrichError, Found
 from vobroker.filters.compile import Filter
 
 TIMEOUT = 10.0
@@ -73,27 +74,30 @@ class FilterRun:
     error: str | None = None
 
 
-def run(filters: Sequence[Filter], batch: AlertBatch) -> list[FilterRun]:
+def run(
+    filters: Sequence[Filter], batch: AlertBatch, found: Mapping[str, Found] | None = None
+) -> list[FilterRun]:
     """Run filters on a batch.
 
     Filters over another survey's native table do not see the batch and are left out of the answer.
+    ``found`` is what is known of the alerts besides, by the name of its table.
     """
     chosen = [f for f in filters if f.survey in (None, batch.survey)]
     if not chosen or not len(batch):
         return [_empty(f, len(batch), None) for f in chosen]
-    return _run(chosen, batch)
+    return _run(chosen, batch, found or {})
 
 
-def _run(filters: Sequence[Filter], batch: AlertBatch) -> list[FilterRun]:
+def _run(filters: Sequence[Filter], batch: AlertBatch, found: Mapping[str, Found]) -> list[FilterRun]:
     try:
-        table = _table(filters, batch)
+        table = _table(filters, batch, found)
         scan = _scan(tuple(filters), table.schema)
         rows = scan.judge(table)
         results = scan.report(table, rows)
-    except (duckdb.Error, pa.ArrowException, KeyError) as error:
+    except (duckdb.Error, pa.ArrowException, KeyError, EnrichError) as error:
         if len(filters) == 1:
             return [_empty(filters[0], len(batch), _reason(error, batch))]
-        return [run for f in filters for run in _run([f], batch)]
+        return [run for f in filters for run in _run([f], batch, found)]
     return [FilterRun(f, len(batch), *made) for f, *made in zip(filters, rows, results, strict=True)]
 
 
@@ -174,8 +178,8 @@ def _scan(filters: tuple[Filter, ...], schema: pa.Schema) -> _Scan:
     return scans[key]
 
 
-def _table(filters: Sequence[Filter], batch: AlertBatch) -> pa.Table:
-    """Put the columns that the filters name side by side; both tables have the batch's rows in order."""
+def _table(filters: Sequence[Filter], batch: AlertBatch, found: Mapping[str, Found]) -> pa.Table:
+    """Put the columns that the filters name side by side; all tables have the batch's rows in order."""
     wanted = sorted(set().union(*(f.used.get(ALERT.name, frozenset()) for f in filters)))
     native = sorted(set().union(*(f.used.get(batch.survey, frozenset()) for f in filters)))
     columns = {f"{ALERT.name}.{name}": batch.alert[name] for name in wanted}
@@ -183,8 +187,26 @@ def _table(filters: Sequence[Filter], batch: AlertBatch) -> pa.Table:
         decoded = batch.native(native)
         spelled = {name.lower(): name for name in decoded.schema.names}
         columns |= {f"{batch.survey}.{name}": decoded[spelled[name.lower()]] for name in native}
+    for table in sorted(set().union(*(f.enriched for f in filters))):
+        wanted = sorted({"alert_id"}.union(*(f.used.get(table, frozenset()) for f in filters)))
+        columns |= _spread(table, wanted, found, len(batch))
     columns = {name: _without_nan(column) for name, column in columns.items()}
     return pa.table({"row": pa.array(range(len(batch)), pa.int32()), **columns})
+
+
+def _spread(table: str, names: Sequence[str], found: Mapping[str, Found], rows: int) -> dict[str, pa.Array]:
+    """Give columns of what was found, a row an alert: null where nothing was."""
+    if table not in found:
+        raise EnrichError(f"there is no {table} any more")
+    one = found[table]
+    if one.error is not None:
+        raise EnrichError(one.error)
+    places = np.full(rows, -1, np.int64)
+    places[one.rows] = np.arange(len(one.rows))
+    taken = pa.array(places, mask=places < 0)
+    return {
+        f"{table}.{name}": one.values[one.table[name].name].combine_chunks().take(taken) for name in names
+    }
 
 
 def _without_nan(column: pa.Array) -> pa.Array:

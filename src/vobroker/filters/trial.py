@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from vobroker.adql import translate
+from vobroker.archive.errors import ArchiveError
+from vobroker.enrich.layer import command_of
 from vobroker.filters.compile import Filter, compile_filter
 from vobroker.filters.tables import filter_tables
 from vobroker.votypes.arrow import schema
@@ -50,6 +52,13 @@ def try_on(filter_: Filter, archive: Archive, *, rows: int = 20, seconds: float 
     """
     tables = archive.tables()
     known = {name: tables.get(name, table) for name, table in filter_tables().items()}
+    missing = [name for name in filter_.enriched if name not in tables]
+    if missing:
+        raise ArchiveError(
+            f"no alert of {archive.place} has been compared with {missing[0]};"
+            f" 'vobroker {command_of(missing[0])}' does so"
+        )
+    known |= {name: tables[name] for name in filter_.enriched}
     if filter_.survey is not None and filter_.survey not in tables:
         return Trial(filter_, 0, 0, schema(Table("result", filter_.columns)).empty_table())
     fitted = compile_filter(filter_.name, filter_.text, known)

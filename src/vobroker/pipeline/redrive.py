@@ -11,8 +11,9 @@ from vobroker.alerts.origin import Origin
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
 from vobroker.archive import Archive
+from vobroker.enrich import Enrichment
 from vobroker.filters import Filter
-from vobroker.pipeline.river import Counts, commit
+from vobroker.pipeline.river import NOTHING, Counts, commit
 from vobroker.publish.folder import publish_folder
 
 PAGE = 256
@@ -32,6 +33,7 @@ def redrive(
     numbers: Sequence[int] = (),
     reason: str | None = None,
     filters: Sequence[Filter] = (),
+    enrichment: Enrichment = NOTHING,
     voevents: Path | None = None,
 ) -> tuple[int, int, Counts]:
     """Try dead letters again; what can be used now is archived, filtered and published as if just received.
@@ -47,7 +49,7 @@ def redrive(
         Where schemas that packets do not carry are found.
     numbers, reason
         Only these; all when neither is given.
-    filters, voevents
+    filters, enrichment, voevents
         As for :func:`vobroker.pipeline.river.run`.
 
     Returns
@@ -70,7 +72,9 @@ def redrive(
         used = [row["id"] for row, origin in zip(letters, origins, strict=True) if origin.member not in still]
         well += len(used)
         if used:
-            commit(raw, Decoded(decoded.batches), archive, filters, counts, letters=used)
+            commit(
+                raw, Decoded(decoded.batches), archive, filters, counts, letters=used, enrichment=enrichment
+            )
     if voevents is not None and counts.archived:
         with archive.alone():
             counts.events += publish_folder(archive, voevents)

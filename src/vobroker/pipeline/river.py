@@ -25,10 +25,15 @@ from vobroker.alerts.decode import Decoded, decode
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
 from vobroker.archive import Archive, Collision
+from vobroker.enrich import Enrichment
+from vobroker.enrich.store import tables_for
 from vobroker.filters import Filter
 from vobroker.publish.folder import publish_folder
 
 T = TypeVar("T")
+
+NOTHING = Enrichment()
+"""What alerts are compared with when nothing is given."""
 
 
 @dataclass
@@ -55,6 +60,7 @@ def run(
     *,
     schemas: SchemaSource,
     filters: Sequence[Filter] = (),
+    enrichment: Enrichment = NOTHING,
     voevents: Path | None = None,
     after_batch: Callable[[Counts], None] | None = None,
     stop: Event | None = None,
@@ -74,6 +80,8 @@ def run(
         Where schemas that packets do not carry are found.
     filters
         Run on the alerts that are new to the archive.
+    enrichment
+        What these alerts are compared with, for the filters and for the archive.
     voevents
         Folder for the VOEvents of passed alerts; none are written without it.
     after_batch
@@ -94,7 +102,7 @@ def run(
     counts = Counts()
     decoded = ((raw, decode(raw, schemas, whole=True)) for raw in source)
     for raw, alerts in _one_ahead(decoded):
-        commit(raw, alerts, archive, filters, counts)
+        commit(raw, alerts, archive, filters, counts, enrichment=enrichment)
         if voevents is not None:
             with archive.alone():
                 counts.events += publish_folder(archive, voevents)
@@ -113,6 +121,7 @@ def commit(
     counts: Counts,
     *,
     letters: Sequence[int] = (),
+    enrichment: Enrichment = NOTHING,
 ) -> None:
     """Carry one decoded batch into the archive and through the filters, in one transaction.
 
@@ -128,7 +137,7 @@ def commit(
     """
     while True:
         with suppress(Collision):
-            _commit(raw, decoded, archive, filters, counts, letters)
+            _commit(raw, decoded, archive, filters, counts, letters, enrichment)
             return
 
 
@@ -139,6 +148,7 @@ def _commit(
     filters: Sequence[Filter],
     counts: Counts,
     letters: Sequence[int],
+    enrichment: Enrichment,
 ) -> None:
     archived = 0
     passed: dict[str, int] = {}
@@ -152,7 +162,10 @@ def _commit(
             if fresh is None:
                 continue
             archived += len(fresh)
-            results = list(filtering.run(filters, fresh))
+            found = enrichment.of(fresh.alert)
+            transaction.add_enriched(tables_for(found))
+            counts.failed |= {name: one.error for name, one in found.items() if one.error}
+            results = list(filtering.run(filters, fresh, found))
             transaction.add_matches(results, fresh)
             for result in results:
                 passed[result.filter.name] = passed.get(result.filter.name, 0) + len(result.rows)

@@ -19,8 +19,9 @@ from vobroker.alerts.decode import Decoded, decode
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
 from vobroker.archive import Access, Archive, ArchiveError
+from vobroker.enrich import Enrichment
 from vobroker.filters import Filter
-from vobroker.pipeline.river import Counts, commit
+from vobroker.pipeline.river import NOTHING, Counts, commit
 from vobroker.publish.folder import publish_folder
 from vobroker.sources.kafka import KafkaSource
 
@@ -80,6 +81,7 @@ def run(
     *,
     schemas: SchemaSource,
     filters: Sequence[Filter] = (),
+    enrichment: Enrichment = NOTHING,
     voevents: Path | None = None,
     outlets: Sequence[Outlet] = (),
     after_batch: Callable[[Counts], None] | None = None,
@@ -97,6 +99,8 @@ def run(
         Where schemas that packets do not carry are found.
     filters
         Run on the alerts that are new to the archive.
+    enrichment
+        What these alerts are compared with.
     voevents
         Folder for the VOEvents of passed alerts.
     outlets
@@ -120,7 +124,7 @@ def run(
             while (item := _await(pending, turns, outgoing)) is not None:
                 pending = pool.submit(next, batches, None)
                 raw, decoded = item
-                if not _commit(raw, decoded, source, turns, filters, counts):
+                if not _commit(raw, decoded, source, turns, filters, counts, enrichment):
                     break
                 outgoing.publish()
                 if after_batch is not None:
@@ -180,13 +184,14 @@ def _commit(
     turns: Access,
     filters: Sequence[Filter],
     counts: Counts,
+    enrichment: Enrichment,
 ) -> bool:
     """Commit a batch however often it takes; False when the worker was stopped before it succeeded."""
     delay, said = 0.5, ""
     while True:
         try:
             with turns.take() as archive:
-                commit(raw, decoded, archive, filters, counts)
+                commit(raw, decoded, archive, filters, counts, enrichment=enrichment)
                 source.acknowledge(raw.progress)
         except ArchiveError as error:
             if str(error) != said:

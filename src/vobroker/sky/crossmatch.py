@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ ZONES = 32_400
 LIMIT = 100_000_000
 """Pairs that :meth:`Catalogue.within` gives at most, unless told otherwise: 2.4 GB."""
 
+_FILES = ("key", "row", "ra", "dec", "start")
 _SIDES = 3
 _TURN = 2**48  # units of right ascension in a sort key, 4.6 nanoarcsec each
 _PAD = 1e-11  # degrees; an angle computed twice in different ways differs by less
@@ -58,6 +60,8 @@ class Catalogue:
     ----------
     ra, dec
         Degrees, arrays of shape (n,). Right ascensions beyond a turn are turned back.
+    numbers
+        Rows to give for the entries, int64 of shape (n,); their places when not given.
 
     Raises
     ------
@@ -65,15 +69,36 @@ class Catalogue:
         If the shapes differ.
     """
 
-    def __init__(self, ra: ArrayLike, dec: ArrayLike) -> None:
+    def __init__(self, ra: ArrayLike, dec: ArrayLike, numbers: Rows | None = None) -> None:
         lon, lat, real = _positions(ra, dec)
         rows = np.flatnonzero(real)
         lon, lat = lon[rows], lat[rows]
+        rows = rows if numbers is None else numbers[rows]
         key = _keys(lon, lat)
         order = np.argsort(key)
         key = key[order]
         start = np.searchsorted(key, np.arange(ZONES + 1) * _TURN)
         self._columns = key, rows[order], lon[order], lat[order], start
+
+    @classmethod
+    def load(cls, folder: Path) -> Catalogue:
+        """Give a catalogue that was saved; its columns are read when they are needed, and shared.
+
+        Raises
+        ------
+        OSError, ValueError
+            If a file is not there or damaged.
+        """
+        made = cls.__new__(cls)
+        # Pages that could be written to, and never are, have the type that the loops are compiled for.
+        mapped = (np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in _FILES)
+        made._columns = tuple(mapped)  # type: ignore[assignment]
+        return made
+
+    def save(self, folder: Path) -> None:
+        """Write the columns as files, which many processes may then use as one."""
+        for name, column in zip(_FILES, self._columns, strict=True):
+            np.save(folder / f"{name}.npy", column, allow_pickle=False)
 
     def __len__(self) -> int:
         """Give the number of entries that have a position."""

@@ -19,6 +19,7 @@ from vobroker.alerts.columns import (
 from vobroker.archive.errors import ArchiveError
 from vobroker.archive.postgresql.connection import Connection
 from vobroker.archive.tables import ACCOUNTS, FORMAT, RECEIVED, as_tables, quote, wider
+from vobroker.enrich.layer import CROSSMATCH, enriched
 from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.columns import Column, Table
 from vobroker.votypes.databases import stored
@@ -278,9 +279,12 @@ def grow_native(db: Connection, table: Table, *, key: bool = True) -> Table:
 
 
 def add_native_key(db: Connection, table: Table) -> None:
-    """Make the key of a native table."""
-    if "alert_id" in table:
-        db.do(f"ALTER TABLE {quote(table.name)} ADD PRIMARY KEY (alert_id)")
+    """Make the key of a native table, and of one of enrichment, which has the alerts of all surveys."""
+    keys = ["survey", "alert_id"] if enriched(table.name) else ["alert_id"]
+    keys += ["catalogue", "rank"] if table.name == CROSSMATCH.name else []
+    if all(key in table for key in keys):
+        named = ", ".join(map(quote, keys))
+        db.do(f"ALTER TABLE {quote(table.name)} ADD PRIMARY KEY ({named})")
 
 
 def columns(table: Table) -> str:

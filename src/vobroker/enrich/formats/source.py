@@ -1,0 +1,107 @@
+"""A catalogue as it comes out of a file: its columns, and its rows in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vobroker.votypes.arrow import data_type
+from vobroker.votypes.columns import Column
+
+BATCH = 65_536
+"""Rows that are read at once."""
+
+MAX_COLUMNS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A catalogue that is read.
+
+    Attributes
+    ----------
+    name
+        The file, for messages.
+    columns
+        Its columns that hold one value a row; what a column is else is in ``left``.
+    left
+        Columns that cannot be taken, with the reason.
+    rows
+        Number of rows, where the file tells.
+    batches
+        Gives the rows of some columns, in the types of :func:`vobroker.votypes.arrow.data_type`.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    left: Mapping[str, str]
+    rows: int | None
+    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
+
+
+_TYPES = {
+    **{pa.int8(): "SMALLINT", pa.uint8(): "SMALLINT", pa.int16(): "SMALLINT"},
+    **{pa.uint16(): "INTEGER", pa.int32(): "INTEGER", pa.uint32(): "BIGINT", pa.int64(): "BIGINT"},
+    **{pa.uint64(): "BIGINT", pa.float16(): "REAL", pa.float32(): "REAL", pa.float64(): "DOUBLE"},
+    **{pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR", pa.large_string(): "VARCHAR"},
+    **{pa.string_view(): "VARCHAR", pa.null(): "VARCHAR", pa.date32(): "TIMESTAMP"},
+}
+
+
+def type_of(kind: pa.DataType) -> str | None:
+    """Give the name of the type that holds the values of an Arrow type; None where no plain one does."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMP"
+    return _TYPES.get(kind)
+
+
+def typed(values: pa.Array, column: Column) -> pa.Array:
+    """Give values in the type of their column; NaN is null, as in all translated ADQL.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        If a value is too large for it.
+    """
+    if pa.types.is_timestamp(values.type):
+        values = values.cast(pa.timestamp("us", values.type.tz)).cast(pa.timestamp("us"))
+    values = values.cast(data_type(column.datatype))
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), None, values)
+    return values
+
+
+def described(field: pa.Field) -> dict[str, str]:
+    """Give unit, UCD and description out of a field's metadata, as our own files have them."""
+    notes = {
+        key.decode(): value.decode(errors="replace")
+        for key, value in (field.metadata or {}).items()
+        if key.isascii()
+    }
+    return {key: notes[key] for key in ("unit", "ucd", "description", "utype") if key in notes}
+
+
+def arrow_source(
+    name: str, schema: pa.Schema, rows: int | None, batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
+) -> Source:
+    """Make a source of what Arrow reads."""
+    columns, left = [], {}
+    for field in schema:
+        kind = type_of(field.type)
+        if kind is None:
+            left[field.name] = f"it is {field.type}"
+        else:
+            columns.append(Column(field.name, kind, **described(field)))
+    by_name = {column.name: column for column in columns}
+
+    def converted(names: list[str]) -> Iterator[pa.RecordBatch]:
+        for batch in batches(names):
+            arrays = [typed(batch.column(wanted), by_name[wanted]) for wanted in names]
+            yield pa.RecordBatch.from_arrays(arrays, names=names)
+
+    return Source(name, tuple(columns), left, rows, converted)

@@ -1,0 +1,105 @@
+"""Everything that alerts are enriched with, in a folder: one folder each, whose name is that of the thing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from vobroker.enrich import catalogue
+from vobroker.enrich.catalogue import Info
+from vobroker.enrich.errors import EnrichError
+from vobroker.enrich.layer import CROSSMATCH, Found, Layer
+from vobroker.enrich.match import Matcher
+from vobroker.votypes.arrow import schema
+from vobroker.votypes.columns import Table
+
+FOLDER = "catalogues"
+"""Name of the folder beside an archive's other files."""
+
+
+def names(store: Path) -> list[str]:
+    """Give the names of all that is in a store; what is being made is not."""
+    if not store.is_dir():
+        return []
+    return sorted(path.name for path in store.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def infos(store: Path, kind: str = "catalogue") -> list[Info]:
+    """Give what is known of the catalogues, or the watchlists.
+
+    Raises
+    ------
+    EnrichError
+        If one is damaged.
+    """
+    return [catalogue.read(store / name) for name in names(store) if catalogue.kind_of(store / name) == kind]
+
+
+def remove(store: Path, name: str, kind: str) -> None:
+    """Remove a catalogue; who has it in use goes on with it until it ends.
+
+    Raises
+    ------
+    EnrichError
+        If there is none of that name and kind.
+    """
+    catalogue.check_name(name, kind)
+    folder = store / name
+    if not folder.is_dir() or catalogue.kind_of(folder) != kind:
+        raise EnrichError(f"there is no {kind} called '{name}' in {store}")
+    gone = store / f".{name}.gone"
+    shutil.rmtree(gone, ignore_errors=True)
+    folder.rename(gone)
+    shutil.rmtree(gone)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichment:
+    """All layers of a store, or none."""
+
+    layers: Sequence[Layer] = ()
+
+    @classmethod
+    def open(cls, store: Path) -> Enrichment:
+        """Open all that is in a store.
+
+        Raises
+        ------
+        EnrichError
+            If something in it is damaged.
+        """
+        return cls([layer(store / name) for name in names(store)])
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The tables of the layers, by name."""
+        return {layer.table.name: layer.table for layer in self.layers}
+
+    def of(self, alert: pa.RecordBatch) -> dict[str, Found]:
+        """Compare alerts with every layer; one that fails says why, and does not keep the others."""
+        return {layer.table.name: _of(layer, alert) for layer in self.layers}
+
+
+def layer(folder: Path) -> Layer:
+    """Open one thing of a store."""
+    return Matcher(folder)
+
+
+def tables_for(found: Mapping[str, Found]) -> list[tuple[Table, pa.Table]]:
+    """Give the rows that an archive keeps of what was found, by table."""
+    rows = [(one.table, one.values) for one in found.values() if one.error is None]
+    matches = [one.matches for one in found.values() if one.matches is not None]
+    return [*rows, (CROSSMATCH, pa.concat_tables(matches))] if matches else rows
+
+
+def _of(layer: Layer, alert: pa.RecordBatch) -> Found:
+    try:
+        return layer.of(alert)
+    except EnrichError as error:
+        nothing = schema(layer.table).empty_table()
+        return Found(layer.table, np.empty(0, np.int64), nothing, error=str(error))
