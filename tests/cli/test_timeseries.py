@@ -153,3 +153,17 @@ def test_what_is_wrong_is_said_in_one_sentence(
     done = run(*(one.replace("{bad}", str(bad)) for one in arguments))
     assert done.exit_code == status
     assert reason in done.stderr.replace("\n", "")
+
+
+def test_a_report_on_a_folder_has_a_page_and_plots(samples: Path, tmp_path: Path) -> None:
+    there = tmp_path / "same"
+    there.mkdir()
+    for name in ("raw_data/ts.vot", "md-proposal/ts.vot"):
+        (there / name.replace("/", "-")).write_bytes((samples / name).read_bytes())
+    done = run("compare", there, "--report", tmp_path / "page.md")
+    assert done.exit_code == 0, done.output
+    assert "page.md: 2 documents, 1 plots; 0 files hold no series" in done.stdout
+    assert (tmp_path / "images" / "time-series-1866721434011386240.png").exists()
+    assert "--report compares all that is in it" in run("compare", there).stderr
+    (tmp_path / "other.md").write_text("# Another page")
+    assert "no place for the report" in run("compare", there, "--report", tmp_path / "other.md").stderr

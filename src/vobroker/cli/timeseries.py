@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vobroker.cli.common import fail, out, warn
+from vobroker.cli.common import fail, out, progress, warn
 
 if TYPE_CHECKING:
     from vobroker.timeseries.compare import Comparison
@@ -141,7 +141,9 @@ def convert(
 
 
 def compare(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Two documents or more.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Two documents or more; with --report one folder.")
+    ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, with the whole way to each place.")
     ] = False,
@@ -150,6 +152,15 @@ def compare(
     differences: Annotated[
         bool, typer.Option("--differences", help="Only points that are not the same in all.")
     ] = False,
+    report_page: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="PAGE",
+            help="Read every file of a folder, and write what holds the same series, what differs, and where "
+            "each dialect puts it into a page of Markdown, with plots in its folder images.",
+        ),
+    ] = None,
     max_bytes: LimitOption = _MAX_BYTES,
 ) -> None:
     """Compare documents point by point.
@@ -161,8 +172,15 @@ def compare(
     from vobroker.timeseries import report
     from vobroker.timeseries.errors import TimeSeriesError
 
-    if as_json + as_html + as_markdown > 1:
-        fail("--json, --html and --markdown exclude each other", 2)
+    if as_json + as_html + as_markdown + (report_page is not None) > 1:
+        fail("--json, --html, --markdown and --report exclude each other", 2)
+    if report_page is not None:
+        if len(files) != 1 or not files[0].is_dir():
+            fail("--report is about one folder", 2)
+        _report(files[0], report_page, max_bytes)
+        return
+    if folder := next((file for file in files if file.is_dir()), None):
+        fail(f"{folder} is a folder; --report compares all that is in it", 2)
     names = _short_names(files)
     try:
         comparison = comparing.compare(
@@ -243,6 +261,34 @@ def dialects(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
             )
             for one in DIALECTS.values()
         ],
+    )
+
+
+def _report(folder: Path, page: Path, max_bytes: int) -> None:
+    from vobroker.timeseries import folder as folders
+    from vobroker.timeseries import page as pages
+    from vobroker.timeseries.errors import TimeSeriesError
+
+    try:
+        with progress() as bar:
+            total = len(folders.files(folder))
+            task = bar.add_task("reading", total=total, note="")
+            content = folders.read(
+                folder, max_bytes=max_bytes, step=lambda name: bar.update(task, advance=1, note=name)
+            )
+            task = bar.add_task("comparing", total=1 + len(list(folders.same_series(content))), note="")
+            found = pages.write(content, step=lambda name: bar.update(task, advance=1, note=name))
+            pages.save(page, folder, found)
+    except (TimeSeriesError, ValueError) as error:
+        fail(str(error), 2)
+    except OSError as error:
+        fail(f"cannot write {page}: {error.strerror or error}")
+    out.print(
+        f"{page}: {len(content.documents)} documents, {len(found.images)} plots; "
+        f"{len(content.unread)} files hold no series",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
 
 

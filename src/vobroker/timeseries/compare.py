@@ -263,7 +263,7 @@ def _numbers(name: str, pairs: Sequence[tuple[Series, Series]]) -> Numbers:
         for one in agreements:
             by_title.setdefault(one.title, []).append(one)
     rows = (int(counts[0]), int(counts[1]), int(counts[2]))
-    return Numbers(name, rows, matched, tuple(_sum(found) for found in by_title.values()))
+    return Numbers(name, rows, matched, tuple(together(found) for found in by_title.values()))
 
 
 def _pair(first: Series, other: Series) -> tuple[tuple[int, int, int], str, list[Agreement]]:
@@ -282,8 +282,8 @@ def _pair(first: Series, other: Series) -> tuple[tuple[int, int, int], str, list
     return counts, how, agreements
 
 
-def _sum(found: list[Agreement]) -> Agreement:
-    """Say of several objects what holds for all."""
+def together(found: list[Agreement]) -> Agreement:
+    """Say of several objects what holds for all: of agreements of one title."""
     if len(found) == 1:
         return found[0]
     worst = max(found, key=lambda one: (not one.same, one.difference or 0))

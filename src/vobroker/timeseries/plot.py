@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -161,16 +161,53 @@ def figure(light_curve: LightCurve | Series, *, flux: bool = False, dark: bool =
     return drawn
 
 
+def panels(series: Mapping[str, Series], *, flux: bool = False, dark: bool = False) -> Figure:
+    """Draw the series of several documents one below the other, each with its own times and values.
+
+    Parameters
+    ----------
+    series
+        Series by the name of the document, which stands above its panel.
+    flux, dark
+        As for :func:`render`.
+    """
+    style = DARK if dark else LIGHT
+    size = (_SIZE[0], 0.75 * _SIZE[1] * len(series))
+    drawn = Figure(figsize=size, dpi=_DPI, layout="constrained", facecolor=style.ground)
+    names: dict[str, Line2D] = {}
+    for place, (title, one) in enumerate(series.items(), 1):
+        axes = drawn.add_subplot(len(series), 1, place, facecolor=style.ground)
+        for entry in _panel(axes, one, title, "", style, flux=flux):
+            names.setdefault(str(entry.get_label()), entry)
+    drawn.legend(handles=[*names.values()], loc="outside right upper", frameon=False, labelcolor=style.ink)
+    return drawn
+
+
 def _series(series: Series, *, flux: bool, dark: bool) -> Figure:
     """Draw a series of any origin."""
     style = DARK if dark else LIGHT
     drawn = Figure(figsize=_SIZE, dpi=_DPI, layout="constrained", facecolor=style.ground)
     axes = drawn.add_subplot(facecolor=style.ground)
+    where = "" if series.ra is None or series.dec is None else f"{series.ra:.5f}° {series.dec:+.5f}°"
+    subtitle = "   ".join(filter(None, (series.survey.upper(), where, where and series.space.system)))
+    names = _panel(axes, series, series.object_id, subtitle, style, flux=flux)
+    if names:
+        drawn.legend(handles=names, loc="outside right upper", frameon=False, labelcolor=style.ink)
+    return drawn
+
+
+def _panel(
+    axes: Axes, series: Series, title: str, subtitle: str, style: Style, *, flux: bool
+) -> list[Line2D]:
+    """Draw a series on its axes, and give the entries of the legend."""
     value = "flux" if "flux" in series.roles and (flux or "mag" not in series.roles) else "mag"
-    if "time" not in series.roles or value not in series.roles or not len(series):
-        axes.text(0.5, 0.5, f"{series.object_id or 'series'}: no measurements", ha="center", color=style.ink)
+    there = "time" in series.roles and value in series.roles
+    moments = _column(series.points, series.roles["time"]) if there else np.empty(0)
+    moments = moments[np.isfinite(moments)]
+    if not len(moments):
+        axes.text(0.5, 0.5, f"{title or 'series'}: no measurements", ha="center", color=style.ink)
         axes.set_axis_off()
-        return drawn
+        return []
     size = _MARKER if len(series) <= _CROWD else _SMALL_MARKER
     shown, names = [], []
     for name, colour, marker in _looks(series, style):
@@ -178,12 +215,9 @@ def _series(series: Series, *, flux: bool, dark: bool) -> Figure:
         _draw(axes, points, colour, marker, size, style)
         shown.append(points)
         names.append(_sample(colour, style.ink, marker, name or "no band"))
-    where = "" if series.ra is None or series.dec is None else f"{series.ra:.5f}° {series.dec:+.5f}°"
-    subtitle = "   ".join(filter(None, (series.survey.upper(), where, where and series.space.system)))
-    _dress(axes, series.object_id, subtitle, _time_label(series), style)
-    times = np.concatenate([points.mjd for points in shown])
-    if np.nanmin(times) == np.nanmax(times):  # one moment has no width: show its day
-        axes.set_xlim(float(np.nanmin(times)) - 0.5, float(np.nanmax(times)) + 0.5)
+    _dress(axes, title, subtitle, _time_label(series), style)
+    if moments.min() == moments.max():  # one moment has no width: show its day
+        axes.set_xlim(float(moments.min()) - 0.5, float(moments.max()) + 0.5)
     low, high = axes.get_xlim()
     shift = _calendar_shift(series, (low + high) / 2)
     both: list[Axes | SecondaryAxis] = [axes]
@@ -197,9 +231,7 @@ def _series(series: Series, *, flux: bool, dark: bool) -> Figure:
     else:
         unit = series.note("flux", "unit")
         axes.set_ylabel(f"Flux ({unit})" if unit else "Flux (no unit given)", parse_math=False)
-    names += _explanations(shown, style)
-    drawn.legend(handles=names, loc="outside right upper", frameon=False, labelcolor=style.ink)
-    return drawn
+    return names + _explanations(shown, style)
 
 
 def _time_label(series: Series) -> str:

@@ -34,7 +34,9 @@ def place(statement: Statement) -> str:
     return f"line {statement.line}: {short(statement.path)}" if statement.line else short(statement.path)
 
 
-def markdown(comparison: Comparison, *, level: int = 3, notes: bool = True) -> str:
+def markdown(
+    comparison: Comparison, *, level: int = 3, notes: bool = True, leave_out: frozenset[str] = TOO_LONG
+) -> str:
     """Write a comparison as Markdown.
 
     Parameters
@@ -45,15 +47,17 @@ def markdown(comparison: Comparison, *, level: int = 3, notes: bool = True) -> s
         Level of its headings.
     notes
         Whether to list what was missing or odd.
+    leave_out
+        Aspects that the table leaves out.
     """
     mark = "#" * level
     head = ["What", *(f"{name}" for name in comparison.names), "Verdict"]
     rows = [
         [one.title, *(_cell(said) for said in one.said), VERDICTS[one.verdict]]
         for one in comparison.points
-        if any(one.said) and one.aspect.key not in TOO_LONG
+        if any(one.said) and one.aspect.key not in leave_out
     ]
-    lines = [*_table(head, rows), ""]
+    lines = [*table(head, rows), ""]
     nowhere = [one.title for one in comparison.points if not any(one.said)]
     if nowhere:
         lines += [f"In none of them: {', '.join(nowhere).lower()}.", ""]
@@ -68,11 +72,11 @@ def markdown(comparison: Comparison, *, level: int = 3, notes: bool = True) -> s
         ]
         for one in comparison.numbers
     ]
-    lines += [*_table(head, rows), ""]
+    lines += [*table(head, rows), ""]
     if notes and any(comparison.notes):
         lines += [f"{mark} What is missing or odd", ""]
         for name, found in zip(comparison.names, comparison.notes, strict=True):
-            lines += [f"- {name}: {_plain(_shortened(sentence))}" for sentence in found]
+            lines += [f"- {name}: {plain(shortened(sentence))}" for sentence in found]
         lines.append("")
     return "\n".join(lines)
 
@@ -192,11 +196,11 @@ def _point(one: Point) -> dict[str, Any]:
 def _cell(said: Said | None) -> str:
     if said is None:
         return "–"
-    value = _plain(said.value if len(said.value) <= 80 else f"{said.value[:77]}…")
+    value = plain(said.value if len(said.value) <= 80 else f"{said.value[:77]}…")
     if not said.places:
         return value
     more = f" and {len(said.places) - 1} more" if len(said.places) > 1 else ""
-    return f"{value}<br>`{_code(place(said.places[0]))}`{more}"
+    return f"{value}<br>`{code(place(said.places[0]))}`{more}"
 
 
 def _html_cell(said: Said | None) -> str:
@@ -206,20 +210,23 @@ def _html_cell(said: Said | None) -> str:
     return f"<td>{escape(said.value)}{places}</td>"
 
 
-def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+def table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+    """Write a table of Markdown, a line for each row."""
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Keep text from being taken for Markdown or HTML."""
     for character in "\\`*_{}[]<>|#$~":
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """Keep text within backticks and within a cell."""
     return text.replace("|", "\\|").replace("`", "'")
 
 
-def _shortened(sentence: str) -> str:
+def shortened(sentence: str) -> str:
+    """Shorten the ways to elements that a sentence names."""
     return " ".join(short(word) if word.startswith("/VOTABLE") else word for word in sentence.split())

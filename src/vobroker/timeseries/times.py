@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
+import erfa
 import numpy as np
 import pyarrow as pa
 from astropy.time import Time
@@ -76,8 +78,10 @@ def in_scale(dates: Days, scale: str, wanted: str) -> Days:
         rest = rest + GPS_TAI / 86400
     known = np.isfinite(rest)
     try:
-        time = Time(whole, np.where(known, rest, 0), format="jd", scale=_SCALES.get(scale, scale.lower()))
-        there = getattr(time, _SCALES.get(wanted, wanted.lower()))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*dubious year", erfa.ErfaWarning)  # before UTC, or far ahead
+            time = Time(whole, np.where(known, rest, 0), format="jd", scale=_SCALES.get(scale, scale.lower()))
+            there = getattr(time, _SCALES.get(wanted, wanted.lower()))
     except (ValueError, AttributeError, KeyError, IndexError) as error:
         raise TimeSeriesError(f"times cannot be converted from {scale} to {wanted}: {error}") from error
     new = there.jd2 - (GPS_TAI / 86400 if wanted == "GPS" else 0)

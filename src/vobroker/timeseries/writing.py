@@ -226,6 +226,8 @@ def known(series: Series) -> Series:
     roles = {name: role for role, name in series.roles.items()}
     order = [*(series.roles[role] for role in ROLES if role in series.roles), *series.further]
     columns = [_with_ucd(series.points.schema.field(name), roles.get(name, "")) for name in order]
+    if columns and roles.get(order[0]) == "time":
+        columns[0] = _main(columns[0], [noted(one, "ucd") for one in columns[1:]])
     return replace(
         series, points=pa.table([series.points[name] for name in order], schema=pa.schema(columns))
     )
@@ -238,6 +240,15 @@ def _with_ucd(column: pa.Field, role: str) -> pa.Field:
     if role and not is_known_as(role, notes["ucd"]):
         notes["ucd"] = UCDS[role]
     return described(column.name, column.type, **notes)
+
+
+def _main(time: pa.Field, others: Sequence[str]) -> pa.Field:
+    """Mark the times of the measurements where another column of times is as likely to be them."""
+    notes = {key: noted(time, key) for key in NOTES}
+    words = notes["ucd"].lower().split(";")
+    if words != ["time.epoch"] and "meta.main" not in words and any("time.epoch" in one for one in others):
+        notes["ucd"] += ";meta.main"
+    return described(time.name, time.type, **notes)
 
 
 def document(*inner: str, attributes: dict[str, str] | None = None) -> bytes:

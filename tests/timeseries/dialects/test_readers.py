@@ -119,7 +119,7 @@ def test_astropy_reads_quantities_from_ecsv_and_fits(ztf21abiuvdk: LightCurve) -
     assert list(calibration["FILTER"]) == ["Palomar/ZTF.g", "Palomar/ZTF.r"]
 
 
-def test_stilts_reads_fits_and_parquet_alike(
+def test_stilts_reads_the_fluxes_of_fits(
     ztf21abiuvdk: LightCurve, stilts: Stilts, tmp_path: Path
 ) -> None:
     file = tmp_path / "nova.fits"
