@@ -1,6 +1,7 @@
 """The whole river against the usual way, on real-size simulated Rubin packets held in memory.
 
-The river: decode, archive (rows, light curves, packets), 25 filters, one transaction a batch.
+The river: decode, archive (rows, light curves, packets), 25 filters, one transaction a batch; into a folder,
+and where a server is named into a database on it too.
 The usual way: fastavro to dicts, Python predicates, row inserts into SQLite, zlib for the packet.
 """
 
@@ -9,13 +10,19 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import secrets
 import sqlite3
 import tempfile
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fastavro
+import psycopg
+from psycopg import sql
 
 from bench import report
 from vobroker.alerts.columns import ALERT
@@ -39,16 +46,38 @@ def packets(alerts: int, batch: int) -> list[RawBatch]:
     return list(as_raw_batches(visits, batch=batch))
 
 
-def river(batches: list[RawBatch], folder: Path) -> float:
-    """Seconds for the river."""
+def river(batches: list[RawBatch], where: Path | str) -> float:
+    """Seconds for the river into an archive that has none of the alerts."""
     filters = [compile_filter(f"bench{n}", text, {"alert": ALERT}) for n, text in enumerate(FILTERS)]
-    with open_archive(folder) as archive:
+    with open_archive(where) as archive:
         start = time.perf_counter()
         counts = run(batches, archive, schemas=default_schemas(), filters=filters)
         seconds = time.perf_counter() - start
     assert counts.balanced
     assert counts.archived == sum(len(batch.data) for batch in batches)
     return seconds
+
+
+@contextmanager
+def database(url: str) -> Iterator[str]:
+    """Give the URL of a new database on the server of another one; it is dropped in the end."""
+    name = f"vobroker_bench_river_{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield urlsplit(url)._replace(path=f"/{name}").geturl()
+        finally:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def settings(url: str) -> str:
+    """Say what of a server decides how fast it writes."""
+    with psycopg.connect(url) as server:
+        told = {
+            name: server.execute("SELECT current_setting(%s)", [name]).fetchone()
+            for name in ("server_version", "fsync", "synchronous_commit", "shared_buffers")
+        }
+    return ", ".join(f"{name} {value.partition(' ')[0]}" for name, (value,) in told.items())
 
 
 def usual(batches: list[RawBatch], folder: Path) -> float:
@@ -120,6 +149,9 @@ def main() -> None:
     options.add_argument("--alerts", type=int, default=2000, help="alerts for the river")
     options.add_argument("--usual", type=int, default=120, help="alerts for the usual way")
     options.add_argument("--batch", type=int, default=250, help="alerts in a batch")
+    options.add_argument(
+        "--archive", help="postgresql://… of a server, on which a database is made and dropped"
+    )
     options.add_argument("--plot", type=Path, help="file for a plot")
     chosen = options.parse_args()
 
@@ -130,32 +162,31 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         # The first run also compiles the decoder, once for a machine.
         river(few, Path(folder, "warm"))
-        ours = alerts / river(batches, Path(folder, "archive"))
-        theirs = len(few[0].data) / usual(few, Path(folder))
+        rates = {"usual: dicts, row inserts": len(few[0].data) / usual(few, Path(folder))}
+        rates["vobroker, folder"] = alerts / river(batches, Path(folder, "archive"))
+        if chosen.archive:
+            with database(chosen.archive) as url:
+                rates["vobroker, PostgreSQL"] = alerts / river(batches, url)
+            print(settings(chosen.archive))
+    theirs = next(iter(rates.values()))
     report.show(
         f"The whole river, {alerts} Rubin packets of {size / 1000:.0f} kB",
         ("way", "alerts/s", "MB/s", "ratio"),
         [
-            ("usual: dicts, row inserts", f"{theirs:,.0f}", f"{theirs * size / 1e6:,.0f}", "1"),
-            ("vobroker", f"{ours:,.0f}", f"{ours * size / 1e6:,.0f}", f"{ours / theirs:.1f}"),
+            (way, f"{rate:,.0f}", f"{rate * size / 1e6:,.0f}", f"{rate / theirs:.1f}")
+            for way, rate in rates.items()
         ],
     )
+    if chosen.archive:
+        *_, folder_rate, server_rate = rates.values()
+        print(f"PostgreSQL takes {server_rate / folder_rate:.2f} of what a folder takes")
     if chosen.plot:
-        bars(chosen, theirs, ours)
-
-
-def bars(chosen: argparse.Namespace, theirs: float, ours: float) -> None:
-    """Draw the two beside the rates that surveys send."""
-    report.bars(
-        chosen.plot,
-        "From packet to archive and 25 filters, 2 cores",
-        "alerts/s",
-        {
-            "Rubin, mean of a night": 270,
-            "usual: dicts, row inserts": theirs,
-            "vobroker": ours,
-        },
-    )
+        report.bars(
+            chosen.plot,
+            "From packet to archive and 25 filters, 2 cores",
+            "alerts/s",
+            {"Rubin, mean of a night": 270} | rates,
+        )
 
 
 if __name__ == "__main__":

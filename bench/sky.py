@@ -3,8 +3,8 @@
 An archive in a folder and one in a PostgreSQL database are made and filled in bulk with a synthetic survey,
 visit after visit. Each kind of query is asked as ADQL (parsed, checked, translated, run, fetched as Arrow),
 some also as if the table had no cells, so that the engine scans it, on PostgreSQL as SQL for q3c written by
-hand, and over TAP. What is asked of objects, each of which lies elsewhere on the disk, is asked a second time as
-well. Every answer is held against one that numpy finds by looking at every row.
+hand, and over TAP. What is asked of objects, each of which lies elsewhere on the disk, is asked a second time
+as well. Every answer is held against one that numpy finds by looking at every row.
 """
 
 from __future__ import annotations

@@ -46,8 +46,10 @@ def test_a_small_run_on_both_engines(
     assert {(r["engine"], r["way"]) for r in results} == {
         ("duckdb", "ADQL"),
         ("duckdb", sky.FULL),
+        ("duckdb", sky.AGAIN),
         ("postgresql", "ADQL"),
         ("postgresql", sky.FULL),
+        ("postgresql", sky.AGAIN),
         ("postgresql", sky.HAND),
     }
     assert (tmp_path / "sky.png").read_bytes().startswith(b"\x89PNG")
