@@ -43,16 +43,17 @@ def between(page: Path, mark: str, text: str) -> None:
 
 
 def bars(path: Path, title: str, unit: str, values: dict[str, float]) -> None:
-    """Draw one horizontal bar a value, on a logarithmic axis: the ratios are what matters."""
+    """Draw one horizontal bar a value, from zero, or on a logarithmic axis if some could not be seen there."""
     figure = Figure(figsize=(7, 0.6 + 0.45 * len(values)), layout="constrained")
     axes = figure.add_subplot()
     names = list(values)[::-1]
     drawn = axes.barh(names, [values[name] for name in names], color="#4063a0")
     axes.bar_label(drawn, labels=[f"{values[name]:,.0f}" for name in names], padding=3)
-    axes.set_xscale("log")
+    far = max(values.values()) > 30 * min(values.values())
+    axes.set_xscale("log" if far else "linear")
     axes.set_xlabel(unit)
     axes.set_title(title, loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlim(right=5 * max(values.values()))
+    axes.set_xlim(right=(5 if far else 1.1) * max(values.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
