@@ -27,23 +27,20 @@ from vobroker.timeseries.trial import Trial, trials
 BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 
 TOPICS = {
-    "Scale": ("time.scale",),
-    "Origin": ("time.origin",),
-    "Reference position": ("time.position",),
-    "Band": ("band.name",),
-    "Filter": ("band.filter",),
-    "Zero point": ("band.zero_point",),
-    "Photometric system": ("band.magnitude_system",),
-    "Units": ("column.units",),
-    "Errors": ("column.errors",),
-    "Coordinates": ("object.position", "column.position"),
-    "Frame": ("space.system",),
-    "Object": ("object.id",),
-    "Measurement": ("column.identifier",),
+    "Scale, origin, reference position": ("time.scale", "time.origin", "time.position"),
+    "Band, filter, zero point, system": (
+        "band.name",
+        "band.filter",
+        "band.zero_point",
+        "band.magnitude_system",
+    ),
+    "Units, errors": ("column.units", "column.errors"),
+    "Position, frame": ("object.position", "space.system"),
+    "Object, measurement": ("object.id", "column.identifier"),
 }
-"""What the table of dialects is about: its columns, with their aspects."""
+"""What the table of dialects is about: its columns, with their aspects, each of which has a sign."""
 
-_SIGNS = {"yes": "●", "beside": "○", "no": "–"}
+_SIGNS = {"yes": "●", "beside": "○", "no": "·"}
 _LEFT_OUT = frozenset({*report.TOO_LONG, "column.ucd"})
 _TITLES = {one.key: one.title for one in ASPECTS}
 
@@ -144,14 +141,12 @@ def _brief(reason: str) -> str:
 def _matrix(tried: Sequence[Trial]) -> list[str]:
     rows = []
     for one in tried:
-        signs = []
-        for aspects in TOPICS.values():
-            held = {one.holds(aspect) for aspect in aspects}
-            signs.append(_SIGNS[next(word for word in _SIGNS if word in held)])
+        signs = ["".join(_SIGNS[one.holds(aspect)] for aspect in aspects) for aspects in TOPICS.values()]
         rows.append([f"[`{one.dialect.NAME}`](#{one.dialect.NAME})", *signs, _numbers(one)])
     return [
-        "● in the document; ○ beside the annotation only, in the table that it annotates; – nowhere. "
-        "Under Numbers: what was read back, after each series above was written in the dialect.",
+        "For each of what a heading names: ● in the document; ○ beside the annotation only, in the table "
+        "that it annotates; · nowhere. Under Numbers: what was read back, after a series of each object below "
+        "was written in the dialect.",
         "",
         *table(["Dialect", *TOPICS, "Numbers"], rows),
     ]
