@@ -145,8 +145,8 @@ def _matrix(tried: Sequence[Trial]) -> list[str]:
         rows.append([f"[`{one.dialect.NAME}`](#{one.dialect.NAME})", *signs, _numbers(one)])
     return [
         "For each of what a heading names: ● in the document; ○ beside the annotation only, in the table "
-        "that it annotates; · nowhere. Under Numbers: what was read back, after a series of each object below "
-        "was written in the dialect.",
+        "that it annotates; · nowhere. Under Numbers: what was read back, after a series of each object "
+        "below was written in the dialect.",
         "",
         *table(["Dialect", *TOPICS, "Numbers"], rows),
     ]
