@@ -15,6 +15,8 @@ GROUPS = (
     "query",
     "filter",
     "catalogue",
+    "watchlist",
+    "region",
     "lightcurve",
     "timeseries",
     "alert",

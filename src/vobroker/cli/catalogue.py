@@ -117,7 +117,7 @@ def make(
         with _fetched(tap, query, max_rows) as fetched, progress() as bar:
             source = open_source(fetched or Path(str(file)))
             made = add_catalogue(
-                files_of(archive) / _folder(),
+                store_of(archive),
                 name,
                 source,
                 roles,
@@ -152,7 +152,7 @@ def list_kind(kind: str, archive: str, as_json: bool) -> None:
     from vobroker.enrich.store import infos
 
     try:
-        found = infos(files_of(archive) / _folder(), kind)
+        found = infos(store_of(archive), kind)
     except EnrichError as error:
         fail(str(error))
     if as_json:
@@ -231,16 +231,17 @@ def remove_kind(kind: str, name: str, archive: str) -> None:
     from vobroker.enrich import EnrichError, store
 
     try:
-        store.remove(files_of(archive) / store.FOLDER, name, kind)
+        store.remove(store_of(archive), name, kind)
     except (EnrichError, OSError) as error:
         fail(str(error))
     out.print(f"the {kind} {name} is removed; what the archive has matched with it stays", highlight=False)
 
 
-def _folder() -> str:
+def store_of(archive: str) -> Path:
+    """Give the folder of all that alerts of an archive are compared with."""
     from vobroker.enrich.store import FOLDER
 
-    return FOLDER
+    return files_of(archive) / FOLDER
 
 
 def _place(kind: str, name: str, archive: str) -> Path:
@@ -248,7 +249,7 @@ def _place(kind: str, name: str, archive: str) -> Path:
     from vobroker.enrich import EnrichError
     from vobroker.enrich.catalogue import check_name, kind_of
 
-    folder = files_of(archive) / _folder() / name
+    folder = store_of(archive) / name
     try:
         check_name(name, kind)
     except EnrichError as error:

@@ -89,11 +89,11 @@ def ingest(
 
 def enrichment_of(archive: str) -> Enrichment:
     """Open the catalogues that go with an archive; leave with an error if one is damaged."""
+    from vobroker.cli.catalogue import store_of
     from vobroker.enrich import EnrichError, Enrichment
-    from vobroker.enrich.store import FOLDER
 
     try:
-        return Enrichment.open(files_of(archive) / FOLDER)
+        return Enrichment.open(store_of(archive))
     except EnrichError as error:
         fail(str(error))
 

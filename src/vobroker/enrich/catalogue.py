@@ -44,8 +44,10 @@ MAX_ROWS = 200_000_000
 MAX_RADIUS = 36_000.0
 """Largest radius of an entry, arcsec: 10 degrees."""
 
+INFO = "vobroker.json"
+"""File that says what is in a folder of the store."""
+
 _VERSION = 1
-_INFO = "vobroker.json"
 _SPOOL = "spool.arrow"
 _CLASS = 4.0  # entries whose radii differ by less than this factor are searched together
 _ARCSEC = {"mas": 1e-3, "arcsec": 1.0, "arcmin": 60.0, "deg": 3600.0, "rad": math.degrees(1) * 3600}
@@ -167,6 +169,23 @@ def check_name(name: str, what: str = "catalogue") -> None:
         )
 
 
+def free_place(store: Path, name: str, kind: str) -> Path:
+    """Give the folder for something new.
+
+    Raises
+    ------
+    EnrichError
+        If the name cannot be used, or is taken by anything in the store.
+    """
+    check_name(name, kind)
+    if (store / name).exists():
+        raise EnrichError(
+            f"there is a {kind_of(store / name)} called '{name}' already; remove it first, or take another"
+            " name"
+        )
+    return store / name
+
+
 def add(
     store: Path,
     name: str,
@@ -209,16 +228,11 @@ def add(
         If the name is taken or cannot be used, a column is missing or of the wrong type or unit, no row has a
         position, there are too many, or the disk does not take them. There is no catalogue then.
     """
-    check_name(name, kind)
-    final = store / name
-    if final.exists():
-        raise EnrichError(
-            f"there is a {kind_of(final)} called '{name}' already; remove it first, or take another name"
-        )
+    final = free_place(store, name, kind)
     warnings = [f"the column {left} is left out: {why}" for left, why in source.left.items()]
     roles, kept = _chosen(source, roles, columns)
     try:
-        with _new(final) as folder:
+        with new_folder(final) as folder:
             made, more = _make(folder, name, source, roles, kept, most, watch)
             table = Table(name, kept, description or f"{name}, {made['rows']:,} entries")
             info = Info(
@@ -231,7 +245,7 @@ def add(
                 columns=kept,
                 **made,
             )
-            (folder / _INFO).write_text(json.dumps(asdict(info), indent=1) + "\n")
+            (folder / INFO).write_text(json.dumps(asdict(info), indent=1) + "\n")
     except OSError as error:
         raise EnrichError(f"cannot write to {store}: {error.strerror or error}") from error
     return Added(info, warnings + more)
@@ -246,7 +260,7 @@ def read(folder: Path) -> Info:
         If it is none, damaged, or of a newer version.
     """
     try:
-        told: dict[str, Any] = json.loads((folder / _INFO).read_text())
+        told: dict[str, Any] = json.loads((folder / INFO).read_text())
         if told.get("version", 0) > _VERSION:
             raise EnrichError(f"{folder} was made by a newer vobroker")
         told["roles"] = Roles(**told["roles"])
@@ -261,7 +275,7 @@ def read(folder: Path) -> Info:
 def kind_of(folder: Path) -> str:
     """Give what is in a folder of the store, for a sentence."""
     try:
-        return str(json.loads((folder / _INFO).read_text())["kind"])
+        return str(json.loads((folder / INFO).read_text())["kind"])
     except (OSError, ValueError, TypeError, KeyError):
         return "catalogue"
 
@@ -356,7 +370,7 @@ def _factor(source: Source, column: Column) -> float:
 
 
 @contextmanager
-def _new(final: Path) -> Iterator[Path]:
+def new_folder(final: Path) -> Iterator[Path]:
     """Give a folder that takes its name when all is in it."""
     part = final.with_name(f".{final.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from vobroker.enrich import catalogue
+from vobroker.enrich import catalogue, region, skymap
 from vobroker.enrich.catalogue import Info
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.layer import CROSSMATCH, Found, Layer
 from vobroker.enrich.match import Matcher
+from vobroker.enrich.region import Region
+from vobroker.enrich.skymap import SkyMap
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Table
+
+LAYERS: dict[str, Callable[[Path], Layer]] = {
+    "catalogue": Matcher,
+    "watchlist": Matcher,
+    region.KIND: Region,
+    skymap.KIND: SkyMap,
+}
+"""What reads a folder of the store, by its kind."""
 
 FOLDER = "catalogues"
 """Name of the folder beside an archive's other files."""
@@ -38,6 +48,17 @@ def infos(store: Path, kind: str = "catalogue") -> list[Info]:
         If one is damaged.
     """
     return [catalogue.read(store / name) for name in names(store) if catalogue.kind_of(store / name) == kind]
+
+
+def layers(store: Path, kind: str) -> list[Layer]:
+    """Open all things of one kind.
+
+    Raises
+    ------
+    EnrichError
+        If one is damaged.
+    """
+    return [layer(store / name) for name in names(store) if catalogue.kind_of(store / name) == kind]
 
 
 def remove(store: Path, name: str, kind: str) -> None:
@@ -87,7 +108,7 @@ class Enrichment:
 
 def layer(folder: Path) -> Layer:
     """Open one thing of a store."""
-    return Matcher(folder)
+    return LAYERS.get(catalogue.kind_of(folder), Matcher)(folder)
 
 
 def tables_for(found: Mapping[str, Found]) -> list[tuple[Table, pa.Table]]:

@@ -15,7 +15,7 @@ PAGE = 50_000
 """Most alerts that are compared, and committed, at once."""
 
 _PAGE = """
-    SELECT survey, alert_id, ra, dec FROM alert WHERE survey > ? OR (survey = ? AND alert_id > ?)
+    SELECT survey, alert_id, ra, dec, healpix FROM alert WHERE survey > ? OR (survey = ? AND alert_id > ?)
     ORDER BY survey, alert_id LIMIT ?
 """
 

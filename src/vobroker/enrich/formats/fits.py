@@ -26,6 +26,24 @@ _UNSIGNED = {"B": "SMALLINT", "I": "INTEGER", "J": "BIGINT", "K": "BIGINT"}
 _FORM = re.compile(r"(\d*)(.)")
 
 
+def binary_table(path: Path) -> Any:
+    """Give the first binary table of a file, mapped into memory, when all of it can be in the file.
+
+    Raises
+    ------
+    EnrichError
+        As :func:`open_fits`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyUserWarning)
+            file = fits.open(path, memmap=True, lazy_load_hdus=True, mode="readonly")
+            return _table(file, path)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, fits.VerifyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise EnrichError(f"{path} cannot be read as FITS: {reason}") from error
+
+
 def open_fits(path: Path) -> Source:
     """Open a FITS file.
 
@@ -34,13 +52,7 @@ def open_fits(path: Path) -> Source:
     EnrichError
         If it has no binary table, or the table is larger than the file, or its header makes no sense.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyUserWarning)
-            file = fits.open(path, memmap=True, lazy_load_hdus=True, mode="readonly")
-            table = _table(file, path)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, fits.VerifyError) as error:
-        raise EnrichError(f"{path} cannot be read as FITS: {str(error).splitlines()[0][:300]}") from error
+    table = binary_table(path)
     columns, left = [], {}
     for number, field in enumerate(table.columns, 1):
         count, letter = _FORM.match(str(field.format)).groups()  # type: ignore[union-attr]
