@@ -30,7 +30,7 @@ def add(
     from vobroker.archive import ArchiveError, open_archive
 
     counts: Counter[str] = Counter()
-    paths = list(_found(files))
+    paths = list(found_packets(files))
     try:
         with open_archive(archive) as store, progress() as bar:
             task = bar.add_task("adding", total=len(paths), note="")
@@ -51,7 +51,8 @@ def add(
         fail("none of the packets could be used")
 
 
-def _found(files: Iterable[Path]) -> Iterator[Path]:
+def found_packets(files: Iterable[Path]) -> Iterator[Path]:
+    """Give files, and those of folders."""
     for file in files:
         if file.is_dir():
             yield from sorted(file.rglob("*.xml"))

@@ -67,12 +67,12 @@ def publish_folder(
     written = 0
     try:
         forms = form or embedding(folder)
-        begin = _read(position, archive)
+        begin = read_position(position, archive)
         for batch in packets(archive, after=begin, stream=stream, role=role, form=forms):
             for packet in batch:
                 night = folder / packet.stream / str(packet.night or "undated")
-                _write(night / f"{packet.survey}-{packet.alert_id}.xml", packet.content)
-            _write(position, f"{batch[-1].sequence} {batch[-1].ivorn}\n".encode())
+                write_whole(night / f"{packet.survey}-{packet.alert_id}.xml", packet.content)
+            write_whole(position, f"{batch[-1].sequence} {batch[-1].ivorn}\n".encode())
             written += len(batch)
     except OSError as error:
         raise PublishError(
@@ -121,13 +121,13 @@ def set_embedding(folder: Path, form: str, stream: str | None = None) -> None:
     if form not in FORMS:
         raise PublishError(f"a light curve cannot be embedded as {form!r}; there are {', '.join(FORMS)}")
     try:
-        _write(folder / (f"{FORM}-{stream}" if stream else FORM), f"{form}\n".encode())
+        write_whole(folder / (f"{FORM}-{stream}" if stream else FORM), f"{form}\n".encode())
     except OSError as error:
         raise PublishError(f"cannot write {error.filename or folder}: {error.strerror or error}") from error
 
 
-def _read(position: Path, archive: Archive) -> int:
-    """Give the sequence number of the last event written; 0 when it is none of this archive."""
+def read_position(position: Path, archive: Archive) -> int:
+    """Give the sequence number of the last event that a file names; 0 when it is none of this archive."""
     try:
         number, _, ivorn = position.read_text().strip().partition(" ")
     except (FileNotFoundError, UnicodeDecodeError):
@@ -136,7 +136,7 @@ def _read(position: Path, archive: Archive) -> int:
     return int(number) if event and str(event["sequence"]) == number else 0
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole, or not at all."""
     part = path.with_name(f".{path.name}.part")
     try:

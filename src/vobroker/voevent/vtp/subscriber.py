@@ -243,18 +243,16 @@ class Subscriber:
             if place > begun:
                 await self.done(place)
 
-    async def done(self, sequence: int) -> None:
-        """Note that the entries up to this one are done with."""
-        await self._write(self.journal.set_place, "read", sequence)
+    async def done(self, sequence: int, reader: str = "read") -> None:
+        """Note that the entries up to this one are done with, by one of those who read them."""
+        await self._write(self.journal.set_place, reader, sequence)
 
     def state(self) -> SubscriptionState:
         """Tell how it is."""
-        counts = self._counts
+        names = ("connections", "received", "new", "known", "other", "unusable")
+        counts: dict[str, Any] = {name: self._counts[name] for name in names}
         return SubscriptionState(
-            self._line is not None,
-            *(counts[name] for name in ("connections", "received", "new", "known", "other", "unusable")),
-            self._newest,
-            self._skew,
+            connected=self._line is not None, newest=self._newest, skew=self._skew, **counts
         )
 
     # -- the connection --------------------------------------------------------------------------

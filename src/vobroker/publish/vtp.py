@@ -1,0 +1,122 @@
+"""The outbox to a VTP broker: what passed a filter is submitted there, as an author does.
+
+The archive knows the events; a file says how far they have been answered. Killed anywhere, the next process
+submits some of them a second time; a broker knows them by their identifiers, and passes none on twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+
+from vobroker.archive import Archive
+from vobroker.publish.folder import PublishError, read_position, write_whole
+from vobroker.publish.render import Packet, packets
+from vobroker.voevent.vtp.author import ANONYMOUS, Author, Receipt
+from vobroker.voevent.vtp.dial import Place
+from vobroker.voevent.vtp.errors import VTPError
+
+REFUSED = "refused"
+"""End of the name of the file with the events that the broker did not take, and its reasons."""
+
+_BATCH = 200
+_SEEN = "previously seen"
+_MOST_REFUSED = 2**20  # bytes of that file
+
+
+class VTPOutbox:
+    """Submits the events of one archive; call it with the archive whenever there may be new ones.
+
+    Parameters
+    ----------
+    broker
+        Where it takes events.
+    folder
+        Has the file that says how far they are.
+    stream
+        Only events of this filter.
+    embed
+        How events carry their light curve, see :func:`vobroker.publish.render.packets`.
+    ivorn, token, tls, seconds, patience
+        See :class:`vobroker.voevent.vtp.author.Author`.
+    say
+        Is told of events that the broker does not take.
+    """
+
+    def __init__(
+        self,
+        broker: Place,
+        folder: Path,
+        *,
+        stream: str | None = None,
+        embed: str | Mapping[str, str] = "none",
+        ivorn: str = ANONYMOUS,
+        token: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        seconds: float = 10.0,
+        patience: float = 0.0,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.broker = broker
+        self.refused = 0
+        self._stream = stream
+        self._embed = embed
+        self._author = Author(broker, ivorn=ivorn, token=token, tls=tls, seconds=seconds, patience=patience)
+        self._say = say
+        host = broker.host.replace(":", "_")
+        self._file = folder / "-".join((".vtp", host, str(broker.port), *filter(None, [stream])))
+        self._last: int | None = None
+
+    def __call__(self, archive: Archive) -> int:
+        """Submit what was not answered yet; give the number of events that the broker has now.
+
+        What it does not take, with a reason that will not pass, is told and noted, and the others follow.
+
+        Raises
+        ------
+        PublishError
+            If it cannot be reached, or lets us go. Nothing is lost: the next call goes on from there.
+        """
+        newest = archive.query("SELECT coalesce(max(sequence), 0) AS newest FROM event")[0][0].as_py()
+        if newest == self._last:
+            return 0
+        sent = 0
+        try:
+            after = read_position(self._file, archive)
+            for batch in packets(archive, after=after, stream=self._stream, batch=_BATCH, form=self._embed):
+                receipts = asyncio.run(self._submit(batch))
+                refused = [receipt for receipt in receipts if not _there(receipt)]
+                sent += len(receipts) - len(refused)
+                self._note(refused, batch)
+                write_whole(self._file, f"{batch[-1].sequence} {batch[-1].ivorn}\n".encode())
+        except VTPError as error:
+            raise PublishError(f"{error}; {sent} events submitted, the others follow") from error
+        except OSError as error:
+            raise PublishError(f"cannot write {error.filename or self._file}: {error.strerror}") from error
+        self._last = newest
+        return sent
+
+    async def _submit(self, batch: list[Packet]) -> list[Receipt]:
+        contents: Iterator[bytes] = (packet.content for packet in batch)
+        async with aclosing(self._author.submit_all(contents)) as receipts:
+            return [receipt async for receipt in receipts]
+
+    def _note(self, refused: list[Receipt], batch: list[Packet]) -> None:
+        if not refused:
+            return
+        self.refused += len(refused)
+        told = [(batch[one.number].ivorn, " ".join(one.remark.split())) for one in refused]
+        more = f", and {len(told) - 1} others" if len(told) > 1 else ""
+        self._say(f"{self.broker} does not take {told[0][0]}: {told[0][1]}{more}")
+        file = self._file.with_name(f"{self._file.name}.{REFUSED}")
+        if not file.exists() or file.stat().st_size < _MOST_REFUSED:
+            with file.open("a", encoding="utf-8") as lines:
+                lines.writelines(f"{ivorn}\t{reason}\n" for ivorn, reason in told)
+
+
+def _there(receipt: Receipt) -> bool:
+    """Whether a broker has an event; Comet says of one that it has by a nak that it was seen before."""
+    return receipt.taken or _SEEN in receipt.remark.lower()
