@@ -21,6 +21,7 @@ GROUPS = (
     "timeseries",
     "alert",
     "voevent",
+    "vtp",
     "simulate",
     "serve",
     "token",
