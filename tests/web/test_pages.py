@@ -18,6 +18,8 @@ from matplotlib.image import imread
 
 from vobroker import voevent
 from vobroker.archive import open_archive
+from vobroker.publish.folder import set_embedding
+from vobroker.publish.lightcurve import light_curve_of
 from vobroker.timeseries import LightCurve, documents
 
 from .conftest import SCRIPT, Served, serving
@@ -181,6 +183,21 @@ def test_event_is_a_voevent(site: Served) -> None:
     event = site.json("/filters/young-supernova")["matches"][0]
     document = site.get(f"/events/{event['stream']}/{event['survey']}-{event['alert_id']}.xml").content
     assert voevent.read(document).ivorn == event["ivorn"]
+
+
+def test_an_event_carries_its_light_curve_as_the_archive_says(site: Served) -> None:
+    event = site.json("/filters/young-supernova")["matches"][0]
+    address = f"/events/{event['stream']}/{event['survey']}-{event['alert_id']}.xml"
+    assert light_curve_of(voevent.read(site.get(address).content)) is None
+    folder = Path(site.archive.place) / "voevents"
+    set_embedding(folder, "votable", event["stream"])
+    try:
+        content = site.get(address).content
+    finally:
+        set_embedding(folder, "none", event["stream"])
+    found = light_curve_of(voevent.read(content))
+    assert found is not None
+    assert found.object_id == event["object_id"]
 
 
 def test_search_finds_by_name_place_and_number(site: Served, latest: dict) -> None:

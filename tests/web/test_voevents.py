@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from lxml import html
+from playwright.sync_api import expect
 from tests.archive.test_citations import STREAM, citing
 from tests.archive.test_voevents import add, packet
 
-from vobroker.archive import open_archive
+from vobroker.archive import ReceivedPacket, open_archive
+from vobroker.timeseries import documents
+from vobroker.voevent import read, write
+from vobroker.voevent.embedded import embed
 
 from .conftest import SCRIPT, Served, serving
 from .test_browser import AXE, page, violations  # noqa: F401
@@ -66,3 +72,60 @@ def test_the_pages_are_accessible_and_nothing_in_them_runs(events, page, path): 
     page.goto(events.address + path)
     page.context.new_cdp_session(page).send("Runtime.evaluate", {"expression": Path(AXE).read_text()})
     assert violations(page, "{resultTypes: ['violations']}") == []
+
+
+def carrying(number: int, votable: bytes) -> ReceivedPacket:
+    """A packet with a VOTable inside."""
+    plain = packet(number)
+    return replace(plain, content=write(embed(read(plain.content), votable)))
+
+
+@pytest.fixture(scope="module")
+def curves(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Served]:
+    """A site with light curves in events: a star of Gaia, numbers out of this world, no time series."""
+    samples = shared / "timeseries"
+    star = (samples / "raw_data" / "gaia_multiband.xml").read_bytes()
+    odd = cycle([b"NaN", b"1e308", b"-1e308"])
+    wild = re.sub(rb"(?<=<TD>)1[45]\.\d+", lambda _: next(odd), star)
+    with open_archive(tmp_path_factory.mktemp("curves") / "archive") as archive:
+        other = (samples / "stc_example1.vot").read_bytes()
+        add(archive, carrying(1, star), carrying(2, wild), carrying(3, other), packet(4))
+        with serving(archive) as served:
+            yield served
+
+
+def curve(number: int, suffix: str) -> str:
+    return f"/voevents/lightcurve.{suffix}?ivorn={quote(f'{STREAM}{number}', safe='')}"
+
+
+def test_a_light_curve_inside_is_drawn(curves, shared):
+    told = curves.json(one(f"{STREAM}1"))["light_curve"]
+    assert told.startswith("5813181197970338560: 251 measurements in G, BP, RP; times are TCB at BARYCENTER")
+    tree = html.fromstring(curves.get(one(f"{STREAM}1")).text)
+    (shown,) = tree.xpath("//img[@class='on-light']")
+    assert shown.get("alt") == told
+    picture = curves.get(shown.get("src"))
+    assert picture.headers["content-type"] == "image/svg+xml"
+    assert told in picture.text
+    inside = documents.read(curves.get(curve(1, "vot")).content).series[0]
+    assert len(inside) == 251
+    for kind in ("svg", "png"):
+        assert curves.get(curve(2, kind)).status_code == 200
+
+
+def test_what_is_no_light_curve_says_why(curves):
+    assert "no column holds times" in curves.json(one(f"{STREAM}3"))["light_curve_damage"]
+    assert "no column holds times" in curves.get(one(f"{STREAM}3")).text
+    assert curves.get(curve(3, "svg")).status_code == 404
+    assert curves.json(one(f"{STREAM}4"))["light_curve"] is None
+    assert "carries no light curve" in curves.get(curve(4, "svg")).text
+    assert curves.get(curve(1, "doc")).status_code == 404
+    assert curves.get(curve(9, "svg")).status_code == 404
+
+
+def test_the_page_with_a_light_curve_is_accessible(curves, page):  # noqa: F811
+    page.goto(curves.address + one(f"{STREAM}1"))
+    page.context.new_cdp_session(page).send("Runtime.evaluate", {"expression": Path(AXE).read_text()})
+    assert violations(page, "{resultTypes: ['violations']}") == []
+    page.get_by_role("link", name="Flux", exact=True).click()
+    expect(page.locator("#light-curve img.on-light")).to_have_attribute("src", re.compile("flux=1"))

@@ -2,7 +2,7 @@
 
 from vobroker.archive.archive import AUTHORITY, Archive
 from vobroker.archive.errors import ArchiveError, Collision, QueryStopped
-from vobroker.archive.places import Place, Server, open_archive, place
+from vobroker.archive.places import DEFAULT_FOLDER, Place, Server, files_of, open_archive, place
 from vobroker.archive.reading import Reading
 from vobroker.archive.transaction import FilterMatch, Transaction
 from vobroker.archive.turns import Access, Held, Shared, Turns, access
@@ -10,6 +10,7 @@ from vobroker.archive.voevents import ReceivedPacket
 
 __all__ = [
     "AUTHORITY",
+    "DEFAULT_FOLDER",
     "Access",
     "Archive",
     "ArchiveError",
@@ -25,6 +26,7 @@ __all__ = [
     "Transaction",
     "Turns",
     "access",
+    "files_of",
     "open_archive",
     "place",
 ]

@@ -53,6 +53,19 @@ def place(text: str | Place) -> Place:
     return Server(str(text)) if colon and scheme in SCHEMES else Path(text)
 
 
+DEFAULT_FOLDER = "vobroker-data"
+"""Folder of an archive where none is named."""
+
+
+def files_of(where: Place | str) -> Path:
+    """Give the folder for what goes with an archive as files: VOEvents, schemas of a registry.
+
+    It is the archive's own; one on a server has the default folder where the program runs.
+    """
+    found = place(where)
+    return Path(DEFAULT_FOLDER) if isinstance(found, Server) else found
+
+
 def open_archive(
     where: Place | str, *, create: bool = True, read_only: bool = False, authority: str = AUTHORITY
 ) -> Archive:

@@ -35,14 +35,10 @@ DEFAULT_ARCHIVE = "vobroker-data"
 
 
 def files_of(archive: str) -> Path:
-    """Give the folder for what goes with an archive as files: VOEvents, schemas of a registry.
+    """Give the folder for what goes with an archive as files, see :func:`vobroker.archive.files_of`."""
+    from vobroker import archive as archives
 
-    It is the archive's own; one on a server has the default folder where the command runs.
-    """
-    from vobroker.archive import Server, place
-
-    found = place(archive)
-    return Path(DEFAULT_ARCHIVE) if isinstance(found, Server) else found
+    return archives.files_of(archive)
 
 
 def shown(archive: str) -> str:

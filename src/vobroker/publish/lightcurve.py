@@ -11,7 +11,9 @@ import pyarrow as pa
 from vobroker.publish.values import DATA_TYPES, characters, text_of, value_of
 from vobroker.timeseries import LightCurve
 from vobroker.timeseries.columns import MEASUREMENT
+from vobroker.timeseries.errors import TimeSeriesError
 from vobroker.timeseries.model import POINTS
+from vobroker.timeseries.series import Series
 from vobroker.voevent import VOEvent, VOEventError
 from vobroker.voevent.embedded import embed as embed_votable
 from vobroker.voevent.embedded import embedded
@@ -90,21 +92,40 @@ def light_curve_of(event: VOEvent) -> LightCurve | None:
     Raises
     ------
     VOEventError
+        If there is one and it cannot be read, or is not in the units and frames of ours.
+    """
+    found = series_of(event)
+    if found is None or isinstance(found, LightCurve):
+        return found
+    try:
+        return LightCurve.of(found)
+    except (TimeSeriesError, ValueError) as error:
+        raise _no_light_curve(event, error) from error
+
+
+def series_of(event: VOEvent) -> LightCurve | Series | None:
+    """Give the light curve inside an event in its own units and frames; None where there is none.
+
+    Raises
+    ------
+    VOEventError
         If there is one and it cannot be read.
     """
     for table in event.what.tables if event.what else ():
         if table.name == NAME:
             return from_table(table, event.ivorn)
     from vobroker.timeseries import documents
-    from vobroker.timeseries.errors import TimeSeriesError
 
     for one in embedded(event):
         try:
-            series = documents.read(one.votable).series
-            return LightCurve.of(series[0])
+            return documents.read(one.votable).series[0]
         except (TimeSeriesError, ValueError) as error:
-            raise VOEventError(f"{event.ivorn}: the embedded VOTable is no light curve: {error}") from error
+            raise _no_light_curve(event, error) from error
     return None
+
+
+def _no_light_curve(event: VOEvent, error: Exception) -> VOEventError:
+    return VOEventError(f"{event.ivorn}: the embedded VOTable is no light curve: {error}")
 
 
 def votable_of(event: VOEvent) -> bytes | None:

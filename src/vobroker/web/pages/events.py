@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
 
+from vobroker.archive import files_of
+from vobroker.publish.folder import embedding
 from vobroker.publish.render import render
 from vobroker.web.downloads import attachment
 from vobroker.web.limits import Identifier, Name
@@ -20,4 +22,5 @@ def voevent(site: SiteHere, stream: Name, survey: Name, alert_id: Identifier) ->
     if site.archive.event(ivorn) is None:
         raise HTTPException(404, f"The {survey} alert {alert_id} has no event in “{stream}”.")
     name = f"{stream}_{survey}-{alert_id}.xml"
-    return attachment(render(site.archive, ivorn), "application/x-voevent+xml", name)
+    form = embedding(files_of(site.archive.place) / "voevents")
+    return attachment(render(site.archive, ivorn, form=form), "application/x-voevent+xml", name)

@@ -1,4 +1,4 @@
-"""Received VOEvents: the latest, one with its values and citations, its packet."""
+"""Received VOEvents: the latest, one with its values, citations and light curve, its packet."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from vobroker.alerts.columns import EVENT
 from vobroker.archive import citations
 from vobroker.archive.rows import jsonable
+from vobroker.publish.lightcurve import series_of, votable_of
 from vobroker.tap.catalogue import PUBLIC_VOEVENT
+from vobroker.timeseries import LightCurve
+from vobroker.timeseries.plot import describe, render
+from vobroker.timeseries.series import Series
+from vobroker.voevent import VOEvent, VOEventError, read
 from vobroker.voevent.columns import VOEVENT_PARAM
 from vobroker.web import citations as picture
 from vobroker.web.downloads import attachment
@@ -51,8 +56,8 @@ def latest(
 
 
 @router.get("/voevents/one")
-def one(request: Request, site: SiteHere, ivorn: Ivorn) -> Response:
-    """Show an event: what it says, what it cites and what cites it."""
+def one(request: Request, site: SiteHere, ivorn: Ivorn, flux: bool = False) -> Response:
+    """Show an event: what it says, what it cites and what cites it, its light curve."""
     row = _event(site, ivorn)
     if row is None:
         sent = site.archive.event(ivorn)
@@ -63,17 +68,25 @@ def one(request: Request, site: SiteHere, ivorn: Ivorn) -> Response:
     around = citations.graph(site.archive, ivorn)
     params = [jsonable(param, VOEVENT_PARAM) for param in site.archive.query(_PARAMS, [ivorn]).to_pylist()]
     event = jsonable(row, PUBLIC_VOEVENT)
+    try:
+        curve, damage = series_of(_parsed(site, ivorn)), None
+    except VOEventError as error:
+        curve, damage = None, str(error)
     data = {
         "event": event,
         "params": params,
         "citations": [asdict(citation) for citation in around.citations],
         "cut": around.cut,
+        "light_curve": None if curve is None else describe(curve),
+        "light_curve_damage": damage,
     }
     shown = {
         "graph": picture.svg(around, ivorn),
         "groups": [(name, list(found)) for name, found in groupby(params, lambda param: param["group_name"])],
         "facts": _facts(event),
         "known": {name for name, told in around.events.items() if told},
+        "flux": flux or (curve is not None and not _has(curve, "mag")),
+        "both": curve is not None and _has(curve, "mag") and _has(curve, "flux"),
     }
     return respond(request, "voevent.html", data, page_only=shown)
 
@@ -81,10 +94,54 @@ def one(request: Request, site: SiteHere, ivorn: Ivorn) -> Response:
 @router.get("/voevents/packet.xml")
 def packet(site: SiteHere, ivorn: Ivorn) -> Response:
     """Give the packet as it arrived."""
+    return attachment(_packet(site, ivorn), "application/x-voevent+xml", f"{_file_name(ivorn)}.xml")
+
+
+@router.get("/voevents/lightcurve.{suffix}")
+def light_curve(
+    site: SiteHere,
+    suffix: Annotated[str, Path(max_length=8)],
+    ivorn: Ivorn,
+    flux: bool = False,
+    dark: bool = False,
+) -> Response:
+    """Give the light curve inside an event: as the VOTable that it carries, or as a picture."""
+    if suffix not in ("svg", "png", "vot"):
+        raise HTTPException(404, f"The light curve of an event comes as .svg, .png, .vot, not as .{suffix}.")
+    event = _parsed(site, ivorn)
+    try:
+        found = series_of(event)
+        if found is None:
+            raise HTTPException(404, f"The event {ivorn[:200]} carries no light curve.")
+        if suffix == "vot":
+            return attachment(
+                votable_of(event) or b"", "application/x-votable+xml", f"{_file_name(ivorn)}.vot"
+            )
+    except VOEventError as error:
+        raise HTTPException(404, str(error)) from error
+    if suffix == "svg":
+        return Response(render(found, "svg", flux=flux, dark=dark), media_type="image/svg+xml")
+    return Response(render(found, "png", flux=flux, dark=dark), media_type="image/png")
+
+
+def _parsed(site: Site, ivorn: str) -> VOEvent:
+    return read(_packet(site, ivorn))
+
+
+def _packet(site: Site, ivorn: str) -> bytes:
     rows = site.archive.query("SELECT packet FROM voevent WHERE ivorn = $1", [ivorn])["packet"].to_pylist()
     if not rows:
         raise HTTPException(404, f"The event {ivorn[:200]} was not received.")
-    return attachment(rows[0], "application/x-voevent+xml", f"{ivorn.removeprefix('ivo://')}.xml")
+    packet: bytes = rows[0]
+    return packet
+
+
+def _file_name(ivorn: str) -> str:
+    return ivorn.removeprefix("ivo://")
+
+
+def _has(curve: LightCurve | Series, role: str) -> bool:
+    return isinstance(curve, LightCurve) or role in curve.roles
 
 
 def _event(site: Site, ivorn: str) -> dict[str, Any] | None:
