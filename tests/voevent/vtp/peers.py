@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
+from vobroker.voevent.vtp import Broker, Journal
 from vobroker.voevent.vtp.dial import Place
 from vobroker.voevent.vtp.framing import frame
 
@@ -70,3 +73,12 @@ def saying(*contents: bytes) -> Speech:
         await reader.read()
 
     return speech
+
+
+@asynccontextmanager
+async def broker(folder: Path, port: int = 0, **options: Any) -> AsyncIterator[tuple[Broker, Place, Place]]:
+    """A broker of ours: itself, where authors go, and where subscribers go."""
+    with Journal(folder) as journal:
+        async with Broker("ivo://org.example/broker", journal, **options) as opened:
+            authors, subscribers = await opened.listen(("127.0.0.1", port), ("127.0.0.1", 0))
+            yield opened, Place("127.0.0.1", authors), Place("127.0.0.1", subscribers)
