@@ -50,6 +50,7 @@ INFO = "vobroker.json"
 _VERSION = 1
 _SPOOL = "spool.arrow"
 _CLASS = 4.0  # entries whose radii differ by less than this factor are searched together
+_HOURS = ("h", "hr", "hour", "hours", "hourangle", "15deg", "h:m:s", "hms")
 _ARCSEC = {"mas": 1e-3, "arcsec": 1.0, "arcmin": 60.0, "deg": 3600.0, "rad": math.degrees(1) * 3600}
 _SMALLEST = 0.001  # arcsec; a radius of nothing is this
 _RA = {"unit": "deg", "ucd": "pos.eq.ra", "description": "Right ascension of the entry, ICRS"}
@@ -348,11 +349,7 @@ def _find(source: Source, name: str) -> Column:
 def _degrees(source: Source, column: Column) -> None:
     unit = column.unit.strip().lower()
     if unit not in ("", "deg", "degree", "degrees", "°"):
-        what = (
-            "hours"
-            if unit in ("h", "hr", "hour", "hours", "hourangle", '"h:m:s"', "h:m:s", "hms")
-            else column.unit
-        )
+        what = "hours" if unit.strip('"') in _HOURS else column.unit
         raise EnrichError(f"{source.name}: the column {column.name} is in {what}, and must be in degrees")
 
 
@@ -451,9 +448,9 @@ class _Spooled:
 
     def warnings(self, source: Source, roles: Roles) -> list[str]:
         found = []
-        if self.missing or self.outside:
+        if left := self.missing + self.outside:
             found.append(
-                f"{source.name}: {self.missing + self.outside:,} rows are left out, the first of them row"
+                f"{source.name}: {left:,} {'row is' if left == 1 else 'rows are'} left out, the first of them row"
                 f" {self.first:,}: {self.missing:,} without a position, {self.outside:,} with one that is no"
                 " place on the sky"
             )
@@ -566,6 +563,6 @@ def _density(cells: NDArray[np.int64]) -> float:
     for order in range(8, -1, -1):
         shift = 2 * (ORDER - order)
         occupied = 1 + int(np.count_nonzero(np.diff(cells >> shift)))
-        if order == 0 or len(cells) >= 10 * occupied:
+        if order == 0 or len(cells) >= 4 * occupied:
             return float(len(cells) / (sky * occupied / (CELLS >> shift)))
     raise AssertionError

@@ -161,7 +161,7 @@ def _fits(path: Path) -> cells.Cells:
     if dimension != "SPACE" or system not in ("C", "ICRS"):
         what = f"of {dimension.lower()}" if dimension != "SPACE" else f"in the system {system}"
         raise EnrichError(f"{path} is a MOC {what}; one on the sky in ICRS is needed")
-    numbers = np.asarray(unit.data.field(0))
+    numbers = unit.numbers(unit.columns[0].name)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise EnrichError(f"{path} is no MOC: its column is {unit.columns[0].format}")
     if ordering == "NUNIQ":

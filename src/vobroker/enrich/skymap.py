@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from vobroker.enrich import cells
 from vobroker.enrich.catalogue import free_place
 from vobroker.enrich.errors import EnrichError
-from vobroker.enrich.formats.fits import binary_table
+from vobroker.enrich.formats.fits import BinaryTable, binary_table
 from vobroker.enrich.layer import KEYS, Found, keys
 from vobroker.enrich.region import cells_of, load, save
 from vobroker.sky.healpix import CELLS
@@ -156,7 +156,7 @@ def add(store: Path, name: str, path: Path, *, level: float = LEVEL, description
     }
     told = [key for key in _DISTANCES if key in names and "UNIQ" in names]
     for key in told:
-        columns[_DISTANCES[key]] = np.asarray(unit.data.field(names[key]), np.float64)[order]
+        columns[_DISTANCES[key]] = unit.numbers(names[key]).astype(np.float64)[order]
     info = Info(
         name=name,
         description=description or f"The sky map {name}",
@@ -173,17 +173,17 @@ def add(store: Path, name: str, path: Path, *, level: float = LEVEL, description
     return info
 
 
-def _multiorder(unit: Any, names: dict[str, str], path: Path) -> tuple[cells.Cells, Reals]:
-    if len(unit.data) > MAX_CELLS:
-        raise EnrichError(f"{path} has {len(unit.data):,} cells, more than {MAX_CELLS:,}")
+def _multiorder(unit: BinaryTable, names: dict[str, str], path: Path) -> tuple[cells.Cells, Reals]:
+    if len(unit.rows) > MAX_CELLS:
+        raise EnrichError(f"{path} has {len(unit.rows):,} cells, more than {MAX_CELLS:,}")
     _refuse_galactic(unit.header, path)
-    order, cell = cells.from_uniq(unit.data.field(names["UNIQ"]), str(path))
-    return cells.ranges(order, cell), np.asarray(unit.data.field(names["PROBDENSITY"]), np.float64)
+    order, cell = cells.from_uniq(unit.numbers(names["UNIQ"]), str(path))
+    return cells.ranges(order, cell), unit.numbers(names["PROBDENSITY"]).astype(np.float64)
 
 
-def _flat(unit: Any, name: str, path: Path) -> tuple[cells.Cells, Reals]:
+def _flat(unit: BinaryTable, name: str, path: Path) -> tuple[cells.Cells, Reals]:
     _refuse_galactic(unit.header, path)
-    values = np.asarray(unit.data.field(name)).ravel()
+    values = unit.numbers(name).ravel()
     side = math.isqrt(len(values) // 12)
     if 12 * side * side != len(values) or side & (side - 1) or not side or len(values) > MAX_CELLS:
         raise EnrichError(f"{path} has {len(values):,} cells, which is no sky of HEALPix cells, or too fine")

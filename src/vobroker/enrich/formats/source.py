@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vobroker.enrich.errors import EnrichError
 from vobroker.votypes.arrow import data_type
 from vobroker.votypes.columns import Column
 
@@ -89,19 +90,41 @@ def described(field: pa.Field) -> dict[str, str]:
 def arrow_source(
     name: str, schema: pa.Schema, rows: int | None, batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
 ) -> Source:
-    """Make a source of what Arrow reads."""
+    """Make a source of what Arrow reads.
+
+    Raises
+    ------
+    EnrichError
+        If the name of a column is no text.
+    """
     columns, left = [], {}
-    for field in schema:
-        kind = type_of(field.type)
-        if kind is None:
-            left[field.name] = f"it is {field.type}"
+    try:
+        names = schema.names
+    except UnicodeDecodeError as error:
+        raise EnrichError(f"{name}: the name of a column is not UTF-8: {error.reason}") from error
+    for number, called in enumerate(names):
+        kind = type_of(schema.field(number).type)
+        if names.count(called) > 1:
+            left[called] = "several columns are called so"
+        elif kind is None:
+            left[called] = f"it is {schema.field(number).type}"
         else:
-            columns.append(Column(field.name, kind, **described(field)))
+            columns.append(Column(called, kind, **described(schema.field(number))))
     by_name = {column.name: column for column in columns}
 
-    def converted(names: list[str]) -> Iterator[pa.RecordBatch]:
-        for batch in batches(names):
-            arrays = [typed(batch.column(wanted), by_name[wanted]) for wanted in names]
-            yield pa.RecordBatch.from_arrays(arrays, names=names)
+    def converted(wanted: list[str]) -> Iterator[pa.RecordBatch]:
+        start = 0
+        for batch in batches(wanted):
+            arrays = []
+            for called in wanted:
+                try:
+                    arrays.append(typed(batch.column(called), by_name[called]))
+                except (pa.ArrowException, ValueError) as error:
+                    raise EnrichError(
+                        f"{name}, column {called}, from row {start + 1} on:"
+                        f" {str(error).splitlines()[0][:300]}"
+                    ) from error
+            start += len(batch)
+            yield pa.RecordBatch.from_arrays(arrays, names=wanted)
 
     return Source(name, tuple(columns), left, rows, converted)

@@ -101,7 +101,10 @@ def _refuse_failed(document: Any, path: Path) -> None:
 
 def _unit(field: Any) -> str:
     unit = field.unit
-    return unit.to_string("vounit") if hasattr(unit, "to_string") else str(unit or "")
+    try:
+        return str(unit.to_string("vounit"))
+    except (AttributeError, ValueError):  # none, or one that VOUnits does not know
+        return str(unit or "")
 
 
 def _values(values: Any, column: Column) -> pa.Array:
