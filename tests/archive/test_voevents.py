@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
 from tests.archive.postgresql.conftest import fresh_database
 
 from vobroker.alerts.origin import Origin
@@ -15,7 +18,7 @@ from vobroker.archive import Archive, ArchiveError, ReceivedPacket, open_archive
 from vobroker.archive.balance import faults
 from vobroker.archive.copy import copy
 from vobroker.archive.places import place
-from vobroker.archive.voevents import tabulate, tai_mjd
+from vobroker.archive.voevents import tabulate
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 EVENT = """<?xml version="1.0"?>
@@ -72,7 +75,7 @@ def test_what_a_packet_says_can_be_asked(archive):
     wanted = {"number": 1, "stream": "ivo://org.example/stream", "role": "observation", "name": "SN 1"}
     wanted |= {"ra": 10.5, "dec": -20.25, "error_radius": 0.1, "importance": 0.5, "n_citations": 1}
     wanted |= {
-        "mjd": tai_mjd("2026-01-02T03:04:05", "UTC"),
+        "mjd": Time("2026-01-02T03:04:05", scale="utc").tai.mjd,
         "concept": "process.variation",
         "type": "supernova",
     }
@@ -141,6 +144,11 @@ def test_an_archive_of_an_earlier_version_gets_the_tables(archive):
         ("GPS-ICRS-TOPO", "2017-01-01T00:00:00", 57754 + 19 / 86400),
         ("TDB-ICRS-BARY", "2017-01-01T00:00:32.184", 57754.0),
         ("TT-ICRS-TOPO", "2017-01-01T02:00:00+02:00", 57754 + 37 / 86400),
+        ("", "2016-12-31T23:00:00-01:00", 57754 + 37 / 86400),
+        ("TCG-ICRS-GEO", "2017-01-01T00:00:00", Time("2017-01-01", scale="tcg").tai.mjd),
+        ("UT1-ICRS-GEO", "2017-01-01T00:00:00", Time("2017-01-01", scale="ut1").tai.mjd),
+        ("UT1-ICRS-GEO", "2999-01-01T00:00:00", None),
+        ("TT", "1503-01-01T00:00:32.184", -129982.0),
         ("ICRS", "2017-01-01T00:00:00", None),
         ("UTC-ICRS-TOPO", "yesterday", None),
         ("UTC-ICRS-TOPO", "2017-02-31T00:00:00", None),
@@ -159,10 +167,27 @@ def test_what_is_no_place_on_the_sky_is_null(system, ra, dec):
     assert (row["ra"], row["dec"], row["healpix"]) == (None, None, None)
 
 
-def test_fk5_becomes_icrs():
-    (row,) = tabulate([packet(system="UTC-FK5-GEO")]).events.to_pylist()
-    assert row["ra"] == pytest.approx(10.5, abs=3e-5)
+@pytest.mark.parametrize("frame", ["FK5", "FK4", "GALACTIC", "ECLIPTIC"])
+def test_positions_in_other_frames_become_icrs(frame):
+    (row,) = tabulate([packet(system=f"UTC-{frame}-GEO")]).events.to_pylist()
+    names = {"ECLIPTIC": "barycentricmeanecliptic"}
+    wanted = SkyCoord(10.5, -20.25, unit="deg", frame=names.get(frame, frame.lower())).icrs
+    assert (row["ra"], row["dec"]) == pytest.approx((wanted.ra.deg, wanted.dec.deg), abs=1e-6)
     assert row["ra"] != 10.5
+
+
+def test_frames_that_version_2_1_describes_count():
+    described = (
+        "<TimeFrame><TimeScale>TT</TimeScale></TimeFrame>"
+        "<SpaceFrame><SpaceRefFrame>ICRS</SpaceRefFrame></SpaceFrame>"
+    )
+    content = packet(system="", time="2017-01-01T00:00:32.184").content
+    content = content.replace(
+        b'<AstroCoordSystem id=""/>', f"<AstroCoordSystem>{described}</AstroCoordSystem>".encode()
+    )
+    content = content.replace(b' coord_system_id=""', b"").replace(b'unit="deg"', b'unit="deg-deg"')
+    (row,) = tabulate([replace(packet(), content=content)]).events.to_pylist()
+    assert (row["mjd"], row["ra"]) == (pytest.approx(57754, abs=3e-8), 10.5)
 
 
 def test_every_shared_packet_is_read_or_set_aside(shared):

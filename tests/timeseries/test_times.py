@@ -36,6 +36,14 @@ def test_gps_runs_19_seconds_after_tai() -> None:
     assert back.column("time")[0].as_py() == pytest.approx(59000, rel=0, abs=1e-11)
 
 
+def test_the_rotation_of_the_earth_is_not_guessed() -> None:
+    day = np.array([2457754.0]), np.array([0.5])
+    (whole,), (rest,) = times.in_scale(day, "UTC", "UT")
+    assert (whole - 2457754.5 + rest) * 86400 == pytest.approx(0.5912, abs=1e-3)  # IERS Bulletin B
+    with pytest.raises(TimeSeriesError, match="cannot be converted from UT to TAI"):
+        times.in_scale((np.array([2500000.0]), np.array([0.5])), "UT", "TAI")
+
+
 def test_origins_shift_exactly() -> None:
     gaia = TimeFrame("TCB", 2455197.5, "BARYCENTER")
     found = times.convert(at(gaia, 1705.9437360200984, float("nan")), TimeFrame("TCB", MJD, "BARYCENTER"))

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import erfa
 import numpy as np
 import pyarrow as pa
 
 from vobroker import sky
 from vobroker.alerts.origin import DeadLetter, Origin
-from vobroker.voevent import VOEvent, VOEventError, read
+from vobroker.voevent import VOEvent, VOEventError, coordinates, read
 from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.voevent.event_types import event_types
-from vobroker.voevent.model import AstroCoords, Time
 from vobroker.votypes.arrow import schema
-
-_DAY = 86_400.0
-_MJD = 2_400_000.5
-_ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d*)?))?)?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII
-)
-_DEGREES = {"": 1.0, "deg": 1.0, "degrees": 1.0, "degree": 1.0, "arcmin": 1 / 60, "arcsec": 1 / 3600}
-_DEGREES["rad"] = 180 / math.pi
-_SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "d": _DAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +54,7 @@ def tabulate(packets: Sequence[ReceivedPacket]) -> Tabulated:
     """Give what packets say as rows.
 
     A time without a scale, a place without numbers or in a frame that is not of the sky is null: nothing is
-    guessed. The packet itself has all that it says.
+    guessed, see :mod:`vobroker.voevent.coordinates`. The packet itself has all that it says.
     """
     events: list[dict[str, Any]] = []
     params: list[dict[str, Any]] = []
@@ -102,52 +90,6 @@ def tabulate(packets: Sequence[ReceivedPacket]) -> Tabulated:
     )
 
 
-def tai_mjd(iso: str, scale: str) -> float | None:
-    """Give a time as MJD in TAI; None where the text is no time, or its scale none of UTC, TT, GPS and TDB.
-
-    Parameters
-    ----------
-    iso
-        ISO 8601, with or without a zone. A zone makes the time UTC.
-    scale
-        Time scale, where the text has no zone.
-    """
-    parts = _ISO.fullmatch(iso.strip())
-    if parts is None:
-        return None
-    year, month, day, hour, minute, second, zone = parts.groups()
-    scale = "UTC" if zone else scale
-    try:
-        with np.errstate(all="ignore"):
-            first, rest = erfa.dtf2d(
-                "UTC" if scale == "UTC" else "TAI",
-                *(int(year), int(month), int(day), int(hour or 0), int(minute or 0), float(second or 0)),
-            )
-            if zone not in (None, "Z"):
-                offset = int(zone[1:3]) * 60 + int(zone[-2:])
-                rest -= math.copysign(offset / 1440, -1 if zone[0] == "-" else 1)
-            return float(_to_tai(first, rest, scale))
-    except (erfa.ErfaError, KeyError):
-        return None
-
-
-def _to_tai(first: float, rest: float, scale: str) -> float:
-    match scale:
-        case "UTC":
-            first, rest = erfa.utctai(first, rest)
-        case "GPS":
-            rest += 19 / _DAY
-        case "TDB":
-            first, rest = erfa.tttai(*erfa.tdbtt(first, rest, erfa.dtdb(first, rest, 0, 0, 0, 0)))
-        case "TT":
-            first, rest = erfa.tttai(first, rest)
-        case "TAI":
-            pass
-        case _:
-            raise KeyError(scale)
-    return (first - _MJD) + rest
-
-
 def _event(event: VOEvent, packet: ReceivedPacket) -> dict[str, Any]:
     who, why = event.who, event.why
     author = who.author if who else None
@@ -155,11 +97,9 @@ def _event(event: VOEvent, packet: ReceivedPacket) -> dict[str, Any]:
     observatory = location.observatory if location else None
     observation = location.observation if location else None
     system = observation.system.id if observation and observation.system else None
-    coords = event.coords
-    system = system or (coords.coord_system_id if coords else None)
-    scale, _, rest = (system or "").partition("-")
-    ra, dec, radius = _place(coords, rest.partition("-")[0])
-    mjd, error = _time(coords.time if coords else None, scale)
+    system = system or (event.coords.coord_system_id if event.coords else None)
+    ra, dec, radius = _place(event)
+    mjd, error = _time(event)
     names = (author.title + author.short_name + author.contact_name) if author else ()
     return {
         "ivorn": event.ivorn,
@@ -211,29 +151,20 @@ def _citations(event: VOEvent) -> Iterable[dict[str, Any]]:
         yield {"cite": cited.cite, "cited": cited.ivorn}
 
 
-def _time(time: Time | None, scale: str) -> tuple[float | None, float | None]:
-    if time is None or time.instant is None or not time.instant.iso_time:
+def _time(event: VOEvent) -> tuple[float | None, float | None]:
+    """Give time and error, in days; none where the packet does not say them in full."""
+    try:
+        return coordinates.tai_mjd(event), coordinates.time_error(event)
+    except VOEventError:
         return None, None
-    mjd = tai_mjd(time.instant.iso_time, scale)
-    unit = _SECONDS.get(time.unit or "")
-    error = None if mjd is None or time.error is None or unit is None else time.error * unit / _DAY
-    return mjd, error
 
 
-def _place(coords: AstroCoords | None, frame: str) -> tuple[float | None, float | None, float | None]:
-    """Give ra, dec and error radius in degrees, ICRS."""
-    nowhere = None, None, None
-    place = coords.position2d if coords else None
-    unit = _DEGREES.get((place.unit or "").partition("-")[0].strip()) if place else None
-    if place is None or unit is None or frame not in ("ICRS", "FK5"):
-        return nowhere
-    ra, dec = place.value.c1 * unit, place.value.c2 * unit
-    if not (math.isfinite(ra) and abs(dec) <= 90):
-        return nowhere
-    if frame == "FK5":
-        turned = erfa.fk5hz(math.radians(ra), math.radians(dec), 2_451_545.0, 0.0)
-        ra, dec = (math.degrees(angle) for angle in turned)
-    return ra % 360, dec, None if place.radius is None else place.radius * unit
+def _place(event: VOEvent) -> tuple[float | None, float | None, float | None]:
+    """Give ra, dec and error radius in degrees, ICRS; none where the packet does not say them in full."""
+    try:
+        return *coordinates.icrs(event), coordinates.radius_degrees(event)
+    except VOEventError:
+        return None, None, None
 
 
 def _utc(iso: str | None) -> datetime | None:

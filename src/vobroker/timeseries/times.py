@@ -9,6 +9,7 @@ import erfa
 import numpy as np
 import pyarrow as pa
 from astropy.time import Time
+from astropy.utils import iers
 from numpy.typing import NDArray
 
 from vobroker.timeseries.errors import TimeSeriesError
@@ -77,13 +78,15 @@ def in_scale(dates: Days, scale: str, wanted: str) -> Days:
     if scale == "GPS":
         rest = rest + GPS_TAI / 86400
     known = np.isfinite(rest)
+    iers.conf.auto_download = False  # no document makes its reader fetch tables
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*dubious year", erfa.ErfaWarning)  # before UTC, or far ahead
             time = Time(whole, np.where(known, rest, 0), format="jd", scale=_SCALES.get(scale, scale.lower()))
             there = getattr(time, _SCALES.get(wanted, wanted.lower()))
     except (ValueError, AttributeError, KeyError, IndexError) as error:
-        raise TimeSeriesError(f"times cannot be converted from {scale} to {wanted}: {error}") from error
+        told = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TimeSeriesError(f"times cannot be converted from {scale} to {wanted}: {told}") from error
     new = there.jd2 - (GPS_TAI / 86400 if wanted == "GPS" else 0)
     return there.jd1, np.where(known, new, np.nan)
 

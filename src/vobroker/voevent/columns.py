@@ -31,7 +31,7 @@ VOEVENT = Table(
             "DOUBLE",
             "d",
             "time.epoch",
-            "Time of the observation, MJD in TAI; null where the packet does not say its scale",
+            "Time or beginning of the observation, MJD in TAI; null where the packet does not say its scale",
             system="TAI_MJD",
         ),
         Column("mjd_error", "DOUBLE", "d", "stat.error;time.epoch", "Error of mjd"),

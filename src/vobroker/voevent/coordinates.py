@@ -1,11 +1,17 @@
-"""Times, positions and observatories of packets as astropy objects.
+"""Times, positions and observatories of packets: as astropy objects, and as plain numbers.
 
-Needs astropy; positions on the Sun need sunpy as well.
+Positions on the Sun need sunpy.
 """
 
 from __future__ import annotations
 
+import math
+import re
+import warnings
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import erfa
 
 from vobroker.voevent.errors import VOEventError
 from vobroker.voevent.model import (
@@ -13,6 +19,7 @@ from vobroker.voevent.model import (
     AstroCoords,
     AstroCoordSystem,
     ObservationLocation,
+    Position2D,
     VOEvent,
 )
 
@@ -40,8 +47,25 @@ SOLAR_FRAMES = {
 }
 """Frames of the Sun (section 3.4.4), and sunpy's names of them."""
 
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d*)?))?)?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_DEGREES = {"deg": 1.0, "degrees": 1.0, "degree": 1.0, "arcmin": 1 / 60, "arcsec": 1 / 3600}
+_SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+_MJD = 2_400_000.5
+_J2000 = 2_451_545.0
+_GPS_TAI = 19 / 86_400  # days
+
 CENTERS = {"TOPO": "TOPOCENTER", "GEO": "GEOCENTER", "BARY": "BARYCENTER", "HELIO": "HELIOCENTER"}
 """Ends of the names of systems, and what http://www.ivoa.net/rdf/refposition calls them."""
+
+
+class Moment(NamedTuple):
+    """A time as a Julian date in two parts (for UTC the quasi-date of SOFA, which keeps leap seconds)."""
+
+    first: float
+    rest: float
+    scale: str
 
 
 class System(NamedTuple):
@@ -75,18 +99,51 @@ def system(event: VOEvent) -> System:
 def time(event: VOEvent) -> Time:
     """Give the time of the event, in the scale that the packet names; leap seconds are kept.
 
-    A time at GPS is given in TAI, which is 19 s ahead of it.
+    A time at GPS is given in TAI, which is 19 s ahead of it. A time with a zone is UTC (ISO 8601), whatever
+    the system is.
 
     Raises
     ------
     VOEventError
         If the packet has no time, the time has no scale, or cannot be read.
     """
+    return _time(_moment(event, _iso_time(event)))
+
+
+def tai_mjd(event: VOEvent) -> float:
+    """Give the time of the event as MJD in TAI; of an interval its beginning.
+
+    Raises
+    ------
+    VOEventError
+        As :func:`time`, and where UT1 is not known.
+    """
     coords = _coords(event)
-    instant = coords.time.instant if coords.time else None
-    if instant is None or instant.iso_time is None:
-        refuse(event, "has no ISOTime")
-    return _time(event, instant.iso_time, _scale(event))
+    lasting = coords.time.interval if coords.time else None
+    moment = _moment(event, lasting.start if lasting and lasting.start else _iso_time(event))
+    first, rest, scale = moment
+    match scale:
+        case "UTC":
+            first, rest, _ = erfa.ufunc.utctai(first, rest)
+        case "TT":
+            first, rest, _ = erfa.ufunc.tttai(first, rest)
+        case "TDB":
+            ahead = erfa.ufunc.dtdb(first, rest, 0.0, 0.0, 0.0, 0.0)
+            first, rest, _ = erfa.ufunc.tttai(*erfa.ufunc.tdbtt(first, rest, ahead)[:2])
+        case "TAI" | "GPS":
+            rest += _GPS_TAI if scale == "GPS" else 0.0
+        case _:
+            found = _in_tai(event, moment)
+            first, rest = found.jd1, found.jd2
+    return float((first - _MJD) + rest)
+
+
+def time_error(event: VOEvent) -> float | None:
+    """Give the error of the time in days; None where the packet has none, or in a unit that is no time's."""
+    coords = event.coords
+    told = coords.time if coords else None
+    unit = _SECONDS.get(told.unit or "") if told else None
+    return None if told is None or told.error is None or unit is None else told.error * unit / 86_400
 
 
 def interval(event: VOEvent) -> tuple[Time, Time]:
@@ -101,8 +158,7 @@ def interval(event: VOEvent) -> tuple[Time, Time]:
     found = coords.time.interval if coords.time else None
     if found is None or found.start is None or found.stop is None:
         refuse(event, "has no TimeInterval with a beginning and an end")
-    scale = _scale(event)
-    return _time(event, found.start, scale), _time(event, found.stop, scale)
+    return _time(_moment(event, found.start)), _time(_moment(event, found.stop))
 
 
 def position(event: VOEvent) -> SkyCoord:
@@ -118,11 +174,8 @@ def position(event: VOEvent) -> SkyCoord:
     from astropy import units as u
     from astropy.coordinates import SkyCoord
 
-    coords = _coords(event)
-    place = coords.position2d
-    if place is None:
-        refuse(event, "has no Position2D")
-    unit = u.deg if place.unit in (None, "", "degrees") else _unit(event, place.unit)
+    place = _place(event)
+    unit = _degrees(event, place.unit) * u.deg
     frame = system(event).frame
     c1, c2 = place.value.c1 * unit, place.value.c2 * unit
     try:
@@ -138,15 +191,43 @@ def position(event: VOEvent) -> SkyCoord:
         raise VOEventError(f"{event.ivorn}: the position cannot be read: {error}") from error
 
 
+def icrs(event: VOEvent) -> tuple[float, float]:
+    """Give right ascension and declination of the event in degrees, ICRS.
+
+    Raises
+    ------
+    VOEventError
+        As :func:`position`, and where the position is on the Sun.
+    """
+    place, frame = _place(event), system(event).frame
+    unit = _degrees(event, place.unit)
+    first, second = place.value.c1 * unit, place.value.c2 * unit
+    if frame not in ("ICRS", "FK5"):
+        if frame in SOLAR_FRAMES:
+            refuse(event, f"has a position in {frame}, which is on the Sun")
+        found = position(event).icrs
+        return float(found.ra.deg), float(found.dec.deg)
+    if abs(second) > 90:
+        refuse(event, f"has the declination {second}°")
+    if frame == "FK5":
+        turned = erfa.fk5hz(math.radians(first), math.radians(second), _J2000, 0.0)
+        first, second = (math.degrees(angle) for angle in turned)
+    return first % 360, second
+
+
 def radius(event: VOEvent) -> Any:
     """Give the error of the position as an astropy Angle; None where the packet has none."""
     from astropy import units as u
     from astropy.coordinates import Angle
 
+    found = radius_degrees(event)
+    return None if found is None else Angle(found, u.deg)
+
+
+def radius_degrees(event: VOEvent) -> float | None:
+    """Give the error of the position in degrees; None where the packet has none."""
     place = _coords(event).position2d
-    if place is None or place.radius is None:
-        return None
-    return Angle(place.radius, u.deg if place.unit in (None, "", "degrees") else _unit(event, place.unit))
+    return None if place is None or place.radius is None else place.radius * _degrees(event, place.unit)
 
 
 def location(event: VOEvent) -> EarthLocation | None:
@@ -199,8 +280,7 @@ def _system(event: VOEvent, observation: ObservationLocation) -> System:
     name = coords.coord_system_id or described.id or ""
     if described.id and described.id != name:
         refuse(event, f"has the coordinate system {described.id}, but its coordinates are in {name}")
-    parts = name.split("-")
-    scale, frame, center = parts if len(parts) == 3 else (None, None, None)
+    scale, frame, center = _named(name.split("-"))
     times, space = described.time_frame, described.space_frame
     instant = coords.time.instant if coords.time else None
     return System(
@@ -212,6 +292,23 @@ def _system(event: VOEvent, observation: ObservationLocation) -> System:
     )
 
 
+def _named(parts: list[str]) -> tuple[str | None, str | None, str | None]:
+    """Give what the name of a system says; one without all of its parts may still begin with a scale."""
+    if len(parts) == 3:
+        return parts[0], parts[1], parts[2]
+    if len(parts) > 3 or parts[0] not in SCALES:
+        return None, None, None
+    return parts[0], parts[1] if len(parts) == 2 else None, None
+
+
+def _iso_time(event: VOEvent) -> str:
+    coords = _coords(event)
+    instant = coords.time.instant if coords.time else None
+    if instant is None or instant.iso_time is None:
+        refuse(event, "has no ISOTime")
+    return instant.iso_time
+
+
 def _scale(event: VOEvent) -> str:
     scale = system(event).scale
     if scale is None:
@@ -221,17 +318,81 @@ def _scale(event: VOEvent) -> str:
     return scale
 
 
-def _time(event: VOEvent, text: str, scale: str) -> Time:
-    from astropy.time import Time, TimeDelta
-
-    zone = text.rpartition("+")[1] or "-" in text[11:]
-    if zone:
-        refuse(event, f"has the time {text!r} with a zone")
+def _moment(event: VOEvent, text: str) -> Moment:
+    """Read a time; one with a zone is UTC, all others are in the scale of the packet."""
+    parts = _ISO.fullmatch(text.strip())
+    if parts is None:
+        refuse(event, f"has the time {text!r}, which cannot be read as ISO 8601")
+    year, month, day, hour, minute, second, zone = parts.groups()
+    scale = "UTC" if zone else _scale(event)
+    when = int(year), int(month), int(day), int(hour or 0), int(minute or 0)
     try:
-        found = Time(text.removesuffix("Z"), format="isot", scale="tai" if scale == "GPS" else scale.lower())
-    except ValueError as error:
-        raise VOEventError(f"{event.ivorn}: the time {text!r} cannot be read: {error}") from error
-    return found + TimeDelta(19, format="sec") if scale == "GPS" else found
+        when = _without_zone(*when, zone) if zone not in (None, "Z") else when
+    except (ValueError, OverflowError):
+        refuse(event, f"has the time {text!r}, which cannot be read: there is no such day")
+    # The functions without checks: years before UTC are no reason to warn.
+    first, rest, status = erfa.ufunc.dtf2d(b"UTC" if scale == "UTC" else b"TAI", *when, float(second or 0))
+    if status < 0:
+        refuse(event, f"has the time {text!r}, which cannot be read: there is no such day or hour")
+    return Moment(float(first), float(rest), scale)
+
+
+def _without_zone(
+    year: int, month: int, day: int, hour: int, minute: int, zone: str
+) -> tuple[int, int, int, int, int]:
+    """Give a date and time of day in UTC; days that end with a leap second have no other hours."""
+    ahead = int(zone[1:3]) * 60 + int(zone[-2:])
+    days, minutes = divmod(hour * 60 + minute - (-ahead if zone[0] == "-" else ahead), 1440)
+    there = date(year, month, day) + timedelta(days)
+    return there.year, there.month, there.day, *divmod(minutes, 60)
+
+
+def _time(moment: Moment) -> Time:
+    from astropy.time import Time
+
+    first, rest, scale = moment
+    if scale == "GPS":
+        rest, scale = rest + _GPS_TAI, "TAI"
+    found = Time(first, rest, format="jd", scale=scale.lower())
+    found.format = "isot"
+    return found
+
+
+def _in_tai(event: VOEvent, moment: Moment) -> Time:
+    """Convert a time of a rare scale."""
+    from astropy.utils import iers
+
+    iers.conf.auto_download = False  # no packet makes a broker fetch tables
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*dubious year", erfa.ErfaWarning)
+            return _time(moment).tai
+    except (ValueError, IndexError) as error:  # UT1 beyond the tables of the Earth's rotation
+        told = str(error).splitlines()[0]
+        raise VOEventError(f"{event.ivorn}: the time cannot be converted to TAI: {told}") from error
+
+
+def _place(event: VOEvent) -> Position2D:
+    place = _coords(event).position2d
+    if place is None:
+        refuse(event, "has no Position2D")
+    if not (math.isfinite(place.value.c1) and math.isfinite(place.value.c2)):
+        refuse(event, f"has the position {place.value.c1}, {place.value.c2}")
+    return place
+
+
+def _degrees(event: VOEvent, text: str | None) -> float:
+    """Give the degrees of a unit of angle; ``deg-deg`` names that of each coordinate."""
+    from astropy import units as u
+
+    name = (text or "").partition("-")[0].strip() or "deg"
+    known = _DEGREES.get(name)
+    if known is not None:
+        return known
+    unit = _unit(event, name)
+    if not unit.is_equivalent(u.deg):
+        refuse(event, f"has a position in {name}")
+    return float(unit.to(u.deg))
 
 
 def _unit(event: VOEvent, text: str | None) -> Any:
