@@ -32,7 +32,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
         (["-b", "h:1", "-t", "t", "--set", "linger"], 2, "name=value, not as 'linger'"),
         (["-b", "h:1", "-t", "t", "--set", "sasl.password=x"], 2, "sasl.password is a secret"),
         (["-b", "h:1", "-t", "t", "--publish-to", "a b"], 2, "topics cannot begin with 'a b'"),
-        (["-b", "h:1", "-t", "t", "--publish-as", "json"], 2, "voevent or packet, not 'json'"),
+        (["-b", "h:1", "-t", "t", "--publish-as", "json"], 2, "voevent, gcn, packet, not 'json'"),
         (["-b", "h:1", "-t", "t", "--registry", "file:///x"], 2, "http"),
         (["-b", "127.0.0.1:9", "-t", "t", "--until-end"], 1, "no connection to 127.0.0.1:9"),
         (["-b", "h:1", "-t", "t", "--set", "no.such=1"], 1, "no.such"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from pathlib import Path
@@ -112,6 +113,15 @@ def test_the_packets_themselves(kafka1: Cluster, archive: Archive, prefix: str, 
     KafkaOutbox(Connection(kafka1.brokers), prefix, form="packet")(archive)
     found = [m.value() for m in messages(kafka1.brokers, prefix) if m.topic() == f"{prefix}every-alert"]
     assert sorted(found) == sorted(alerts[:60])
+
+
+def test_notices_in_json(kafka1: Cluster, archive: Archive, prefix: str, alerts: list[bytes]) -> None:
+    number = flow(archive, alerts[:20])
+    KafkaOutbox(Connection(kafka1.brokers), prefix, form="gcn")(archive)
+    found = messages(kafka1.brokers, prefix)
+    assert len(found) == number
+    told = [json.loads(message.value() or b"") for message in found]
+    assert sorted(one["id"][0] for one in told) == ivorns(found)
 
 
 def test_a_transaction_that_fails_leaves_nothing_and_is_made_good(

@@ -16,6 +16,7 @@ import typer
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, files_of, out, warn
 from vobroker.cli.ingest import chosen_filters, enrichment_of, report
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
+from vobroker.cli.vtp_send import AUTHORS_PORT, place_of
 
 if TYPE_CHECKING:
     from vobroker.pipeline.river import Counts
@@ -72,10 +73,14 @@ def run(
         ),
     ] = None,
     publish_as: Annotated[
-        str, typer.Option(help="What these messages hold: voevent, or packet, as it arrived.")
+        str, typer.Option(help="What these messages hold: voevent, gcn (JSON), or packet, as it arrived.")
     ] = "voevent",
     publish_brokers: Annotated[
         str | None, typer.Option(help="Brokers to publish to, when they are others.")
+    ] = None,
+    publish_vtp: Annotated[
+        str | None,
+        typer.Option(metavar="HOST[:PORT]", help="Submit what passes a filter to a VTP broker as well."),
     ] = None,
     batch: Annotated[int, typer.Option(help="Most packets in one batch, and so in one commit.", min=1)] = 512,
 ) -> None:
@@ -92,17 +97,21 @@ def run(
     from vobroker.pipeline import worker
     from vobroker.publish.folder import embedding
     from vobroker.publish.kafka import FORMS, KafkaOutbox
+    from vobroker.publish.vtp import VTPOutbox
 
     if publish_as not in FORMS:
-        fail(f"--publish-as is {' or '.join(FORMS)}, not '{publish_as}'", 2)
+        fail(f"--publish-as is one of {', '.join(FORMS)}, not '{publish_as}'", 2)
     if publish_to is not None and not _PREFIX.fullmatch(publish_to):
         fail(f"topics cannot begin with '{publish_to}': use letters, digits, '.', '_' and '-'", 2)
     enrichment = enrichment_of(archive)
     turns, stop = access(archive), Event()
     source = reading.source(turns, stop)
-    outlets = []
+    outlets: list[worker.Outlet] = []
+    embed = embedding(files_of(archive) / "voevents")
+    if publish_vtp is not None:
+        broker = place_of(publish_vtp, AUTHORS_PORT)
+        outlets.append(VTPOutbox(broker, files_of(archive), embed=embed, say=warn))
     if publish_to is not None:
-        embed = embedding(files_of(archive) / "voevents")
         there = reading.connection(publish_brokers)
         outlets.append(KafkaOutbox(there, publish_to, form=publish_as, embed=embed))
     try:

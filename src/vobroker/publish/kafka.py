@@ -27,11 +27,14 @@ from vobroker.archive import Archive
 from vobroker.kafka.problems import KafkaProblem, explain
 from vobroker.kafka.settings import LARGEST, Connection
 from vobroker.kafka.topics import ensure_topic
+from vobroker.publish import gcn
 from vobroker.publish.folder import PublishError
 from vobroker.publish.render import Packet, packets
+from vobroker.voevent import write
 
-FORMS = ("voevent", "packet")
-"""What a message holds: a VOEvent 2.0 document, or the survey's packet as it arrived."""
+FORMS = ("voevent", "gcn", "packet")
+"""What a message holds: a VOEvent 2.0 document, a notice in JSON with the field names of the General
+Coordinates Network, or the survey's packet as it arrived."""
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 _ANSWER_SECONDS = 10
@@ -88,7 +91,8 @@ class KafkaOutbox:
         self._errors.clear()
         try:
             after = self._position(archive)
-            rendered = packets(archive, after=after, batch=_BATCH, form=self.embed)
+            encode = gcn.encode if self.form == "gcn" else write
+            rendered = packets(archive, after=after, batch=_BATCH, form=self.embed, encode=encode)
             sent = sum(self._send(batch, archive) for batch in rendered)
         except KafkaException as error:
             self.close()
@@ -164,9 +168,8 @@ class KafkaOutbox:
         producer.begin_transaction()
         try:
             for event in batch:
-                content = (
-                    event.content if self.form == "voevent" else archive.packet(event.survey, event.alert_id)
-                )
+                arrived = self.form == "packet"
+                content = archive.packet(event.survey, event.alert_id) if arrived else event.content
                 self._produce(producer, event, content, delivered)
             last = TopicPartition(self.group, 0, batch[-1].sequence, batch[-1].ivorn)
             producer.send_offsets_to_transaction([last], reader.consumer_group_metadata(), _ANSWER_SECONDS)

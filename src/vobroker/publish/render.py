@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from vobroker.filters import starter_filters
 from vobroker.publish.lightcurve import FORMS, embed
 from vobroker.publish.voevent import alert_event
 from vobroker.timeseries import LightCurve
-from vobroker.voevent import VOEventError, write
+from vobroker.voevent import VOEvent, VOEventError, write
 
 _EVENTS = """
     SELECT event.sequence, event.ivorn, event.stream, event.version, event.cites, event.created, alert.*
@@ -34,6 +34,9 @@ _THESE = "survey = ? AND alert_id = ANY(CAST(? AS BIGINT[]))"
 
 _SIMULATED = {"lsst": "target_name", "ztf": "rbversion"}
 """Native column of each survey that begins with ``simulated`` where nothing was observed."""
+
+
+Encode = Callable[[VOEvent], bytes]
 
 
 class Packet(NamedTuple):
@@ -58,6 +61,7 @@ def packets(
     role: str | None = None,
     batch: int = 1000,
     form: str | Mapping[str, str] = "none",
+    encode: Encode = write,
 ) -> Iterator[list[Packet]]:
     """Render the events behind a place in the archive, in order of appearance and in batches.
 
@@ -77,6 +81,9 @@ def packets(
         How packets carry the light curve, one of :data:`vobroker.publish.lightcurve.FORMS`. It is the history
         in the alert's own packet: what the survey knew then, and the same bytes for ever. Or a form for each
         stream, the others' under an empty name.
+    encode
+        How an event becomes bytes: as a VOEvent packet, or otherwise, such as
+        :func:`vobroker.publish.gcn.encode`.
 
     Raises
     ------
@@ -84,14 +91,19 @@ def packets(
         If there is no such form.
     """
     while rows := archive.query(_NEXT, [after, stream, batch]).to_pylist():
-        yield _packets(archive, rows, role, form)
+        yield _packets(archive, rows, role, form, encode)
         if len(rows) < batch:
             return
         after = rows[-1]["sequence"]
 
 
 def render(
-    archive: Archive, ivorn: str, *, role: str | None = None, form: str | Mapping[str, str] = "none"
+    archive: Archive,
+    ivorn: str,
+    *,
+    role: str | None = None,
+    form: str | Mapping[str, str] = "none",
+    encode: Encode = write,
 ) -> bytes:
     """Give the packet of one event, byte for byte as :func:`packets` does.
 
@@ -105,7 +117,7 @@ def render(
     rows = archive.query(_ONE, [ivorn]).to_pylist()
     if not rows:
         raise ArchiveError(f"there is no event {ivorn} in {archive.place}")
-    return _packets(archive, rows, role, form)[0].content
+    return _packets(archive, rows, role, form, encode)[0].content
 
 
 def history(archive: Archive, survey: str, alert_ids: list[int]) -> dict[int, LightCurve]:
@@ -122,7 +134,11 @@ def history(archive: Archive, survey: str, alert_ids: list[int]) -> dict[int, Li
 
 
 def _packets(
-    archive: Archive, rows: list[dict[str, Any]], role: str | None, form: str | Mapping[str, str]
+    archive: Archive,
+    rows: list[dict[str, Any]],
+    role: str | None,
+    form: str | Mapping[str, str],
+    encode: Encode,
 ) -> list[Packet]:
     forms = {"": form} if isinstance(form, str) else form
     if wrong := set(forms.values()).difference(FORMS):
@@ -152,7 +168,7 @@ def _packets(
         if alert in curves:
             event = embed(event, curves[alert], how)
         told = {name: row[name] for name in Packet._fields if name != "content"}
-        found.append(Packet(**told, content=write(event)))
+        found.append(Packet(**told, content=encode(event)))
     return found
 
 
