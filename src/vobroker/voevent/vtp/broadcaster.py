@@ -185,6 +185,7 @@ class Subscription(Connection):
             self.listener.counts["strange answers"] += 1
             return
         self.answered += 1
+        self.listener.counts["answered"] += 1
         self._missed = 0
         if wanted:
             self._in_a_row = 0
@@ -193,6 +194,7 @@ class Subscription(Connection):
 
     def _not_wanted(self, message: Message) -> None:
         self.naks += 1
+        self.listener.counts["not wanted"] += 1
         self._in_a_row += 1
         self.listener.note(f"{self.peer}: nak of {message.origin}: {message.result or 'no reason given'}")
         if self._in_a_row >= _MAX_NAKS:
@@ -291,6 +293,7 @@ class Subscription(Connection):
         for event in events:
             self.unanswered[event.ivorn] = now
         self.sent += len(events)
+        self.listener.counts["sent"] += len(events)
         self.position = events[-1].sequence if position is None else position
         self.send(data)
 
@@ -358,6 +361,7 @@ class Subscription(Connection):
             self.pump()
         for ivorn, when in self.unanswered.items():  # the first is the oldest
             if now - when >= self.limits.ack_seconds:
+                self.listener.counts["too slow"] += 1
                 self.refuse(
                     f"no answer to {ivorn.decode()} came in {self.limits.ack_seconds:g} seconds;"
                     f" {self.backlog} events more are waiting"
@@ -366,6 +370,7 @@ class Subscription(Connection):
             break
         if now - self._alive >= self.limits.alive_seconds:
             if self._missed >= _MISSED_ALIVES:
+                self.listener.counts["too slow"] += 1
                 self.refuse(f"{self._missed} iamalive were not answered")
                 return
             self._alive = now

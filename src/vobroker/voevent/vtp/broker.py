@@ -11,7 +11,8 @@ import json
 import os
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,7 +26,7 @@ from vobroker.voevent.vtp.errors import Refused, VTPError
 from vobroker.voevent.vtp.events import Event
 from vobroker.voevent.vtp.filters import Filters, Judge
 from vobroker.voevent.vtp.framing import frame
-from vobroker.voevent.vtp.journal import Fate, Journal, Verdict
+from vobroker.voevent.vtp.journal import Entry, Fate, Journal, Verdict
 from vobroker.voevent.vtp.limits import ANYWHERE, LOOPBACK, Limits, Networks
 from vobroker.voevent.vtp.messages import XPATH
 from vobroker.voevent.vtp.receiver import Answer, Receiver
@@ -38,10 +39,12 @@ SUBSCRIBERS_PORT = 8099
 """Port for subscribers."""
 
 Verify = Callable[[bytes], object]
-"""Finds out who has signed a packet; raises Refused where nobody has who may. Runs in a thread."""
+"""Finds out who has signed a packet; raises Refused where nobody has who may. Runs in several threads."""
 
 _PRUNE_SECONDS = 60.0
 _COMMITTED_AT_ONCE = 1000
+_VERIFIED_AT_ONCE = 8
+_FATES = ("received", "taken", "known", "other", "refused", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,10 @@ class BrokerState:
         Authors connected.
     newest
         Place of the newest event in the journal.
-    counts
-        What else has happened, by name.
+    of_authors, of_subscribers
+        What else has happened on either side, by name.
+    relayed
+        Events of other brokers, by what became of them.
     subscribers
         Who is connected, and how far they are.
     """
@@ -77,7 +82,9 @@ class BrokerState:
     failed: int
     authors: int
     newest: int
-    counts: Mapping[str, int]
+    of_authors: Mapping[str, int]
+    of_subscribers: Mapping[str, int]
+    relayed: Mapping[str, int]
     subscribers: tuple[SubscriberState, ...]
 
 
@@ -103,6 +110,11 @@ class Broker:
         none is needed.
     verify
         See :data:`Verify`; None where events need no signature.
+
+    Attributes
+    ----------
+    relayed
+        Events of other brokers, by what became of them.
     """
 
     def __init__(
@@ -137,12 +149,16 @@ class Broker:
             self._filters,
             known=tokens_of_subscribers,
         )
+        self.relayed: Counter[str] = Counter()
         self._arrived: list[tuple[Event, str, Answer]] = []
         self._committing: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._stopped = False
         self._sweeping: asyncio.Task[None] | None = None
         # One thread writes the journal and one reads it, so that who catches up delays nobody.
         self._writing = ThreadPoolExecutor(1, "vtp-write")
         self._reading = ThreadPoolExecutor(1, "vtp-read")
+        self._verifying = ThreadPoolExecutor(_VERIFIED_AT_ONCE, "vtp-verify")
 
     async def __aenter__(self) -> Self:
         return self
@@ -182,20 +198,27 @@ class Broker:
         self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
         return here, there
 
+    async def stop(self) -> None:
+        """Take no more, answer what came; subscribers stay."""
+        self.receiver.stop()
+        while self._committing is not None:
+            await self._committing
+        await self.receiver.close("the broker ends")
+        self._stopped = True
+        self._news.set()
+
     async def close(self) -> None:
         """Take no more, answer what came, let everybody go."""
+        await self.stop()
         if self._sweeping is not None:
             self._sweeping.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sweeping
-        self.receiver.stop()
-        if self._committing is not None:
-            await self._committing
-        await self.receiver.close("the broker ends")
         await self.broadcaster.close("the broker ends")
         await self._filters.close()
         self._writing.shutdown()
         self._reading.shutdown()
+        self._verifying.shutdown()
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -205,24 +228,53 @@ class Broker:
         if self._committing is None:
             self._committing = asyncio.get_running_loop().create_task(self._commit())
 
-    async def add(self, events: Sequence[tuple[Event, str]]) -> list[Verdict]:
-        """Take events from elsewhere, such as another broker, and wait until they are in the journal.
+    async def add(self, events: Sequence[tuple[Event, str]]) -> list[Verdict | Refused]:
+        """Take events from elsewhere, such as another broker; wait until it is known what became of each.
 
         Raises
         ------
         VTPError
             If one of them cannot be written.
         """
-        loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[Verdict | VTPError]] = [loop.create_future() for _ in events]
-        for (event, peer), future in zip(events, futures, strict=True):
-            self.take(event, peer, future.set_result)
-        found = []
-        for verdict in await asyncio.gather(*futures):
-            if isinstance(verdict, VTPError):
+        answers: list[Verdict | VTPError] = []
+        all_there = asyncio.Event()
+
+        def answer(verdict: Verdict | VTPError) -> None:
+            answers.append(verdict)
+            if len(answers) == len(events):
+                all_there.set()
+
+        for event, peer in events:
+            self.take(event, peer, answer)
+        if events:
+            await all_there.wait()
+        found: list[Verdict | Refused] = []
+        for verdict in answers:  # in the order of the events
+            if isinstance(verdict, VTPError) and not isinstance(verdict, Refused):
                 raise verdict
             found.append(verdict)
         return found
+
+    async def batches(self, after: int, most: int = 500) -> AsyncGenerator[list[Entry], None]:
+        """Give the events of the journal behind a place, and then those that come, until the broker stops.
+
+        Parameters
+        ----------
+        after
+            Number of the last event that is not wanted any more.
+        most
+            Most events at a time.
+        """
+        while True:
+            news, stopped = self._news, self._stopped
+            entries: list[Entry] = await self._read(self.journal.after, after, most)
+            if entries:
+                yield entries
+                after = entries[-1].sequence
+            elif stopped:
+                return
+            else:
+                await news.wait()
 
     async def _commit(self) -> None:
         loop = asyncio.get_running_loop()
@@ -232,10 +284,16 @@ class Broker:
                     self._arrived[:_COMMITTED_AT_ONCE],
                     self._arrived[_COMMITTED_AT_ONCE:],
                 )
-                verdicts, new = await loop.run_in_executor(
-                    self._writing, self._write, [(event, peer) for event, peer, _ in some]
-                )
+                try:
+                    verdicts, new = await loop.run_in_executor(
+                        self._writing, self._write, [(event, peer) for event, peer, _ in some]
+                    )
+                except Exception as error:  # nobody may be left without an answer
+                    log.exception("taking %d events failed", len(some))
+                    verdicts, new = [VTPError(str(error))] * len(some), []
                 self.broadcaster.publish(new)
+                news, self._news = self._news, asyncio.Event()
+                news.set()
                 for (_, _, answer), verdict in zip(some, verdicts, strict=True):
                     answer(verdict)
         finally:
@@ -243,16 +301,10 @@ class Broker:
 
     def _write(self, events: Sequence[tuple[Event, str]]) -> tuple[list[Verdict | VTPError], list[Sent]]:
         """Write events to the journal; in a thread."""
-        verdicts: list[Verdict | VTPError] = []
-        good: list[tuple[Event, str]] = []
-        for event, peer in events:
-            try:
-                if self._verify is not None:
-                    self._verify(event.content)
-                verdicts.append(VTPError())  # until it is known
-                good.append((event, peer))
-            except Refused as refused:
-                verdicts.append(refused)
+        refused: list[Refused | None] = [None] * len(events)
+        if self._verify is not None:
+            refused = list(self._verifying.map(self._signed, events))
+        good = [one for one, refusal in zip(events, refused, strict=True) if refusal is None]
         try:
             judged: Sequence[Verdict | VTPError] = self.journal.add(good)
         except VTPError as error:
@@ -264,7 +316,15 @@ class Broker:
             if isinstance(verdict, Verdict) and verdict.fate is Fate.NEW
         ]
         rest = iter(judged)
-        return [one if isinstance(one, Refused) else next(rest) for one in verdicts], new
+        return [refusal or next(rest) for refusal in refused], new
+
+    def _signed(self, one: tuple[Event, str]) -> Refused | None:
+        assert self._verify is not None
+        try:
+            self._verify(one[0].content)
+        except Refused as refused:
+            return refused
+        return None
 
     async def _read(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._reading, function, *arguments)
@@ -302,15 +362,12 @@ class Broker:
         """Tell how everything is."""
         counts = self.receiver.counts
         return BrokerState(
-            received=counts["received"],
-            taken=counts["taken"],
-            known=counts["known"],
-            other=counts["other"],
-            refused=counts["refused"],
-            failed=counts["failed"],
+            **{name: counts[name] for name in _FATES},
             authors=len(self.receiver.connections),
             newest=self.broadcaster.newest,
-            counts=counts + self.broadcaster.counts,
+            of_authors={name: number for name, number in counts.items() if name not in _FATES},
+            of_subscribers=dict(self.broadcaster.counts),
+            relayed=dict(self.relayed),
             subscribers=tuple(self.broadcaster.state()),
         )
 

@@ -35,6 +35,10 @@ class Connection(asyncio.Protocol):
         Address.
     closing
         Why the connection ends; None while it does not.
+    paused
+        Whether the peer does not read what it is sent.
+    held
+        Bytes in memory that the peer has sent.
     """
 
     frame_limit = 0
@@ -45,11 +49,12 @@ class Connection(asyncio.Protocol):
         self.host = self.peer = ""
         self.closing: str | None = None
         self.paused = False
+        self.held = 0
         self._frames = Frames(self.frame_limit)
         self._transport: asyncio.Transport | None = None
         self._began: float | None = None  # when the frame that is not whole began
         self._closed = 0.0
-        self._all_read = False
+        self._all_read = self._gone = False
 
     # -- what the kinds of connections do --------------------------------------------------------
 
@@ -59,6 +64,10 @@ class Connection(asyncio.Protocol):
     def received(self, content: bytes) -> None:
         """Take the content of a frame."""
         raise NotImplementedError
+
+    def broken(self, problem: str) -> None:
+        """Notice that what came is no frame; nothing can be read behind it."""
+        self.refuse(problem)
 
     def ended(self) -> None:
         """Notice that the peer will send no more."""
@@ -79,7 +88,10 @@ class Connection(asyncio.Protocol):
         self.host = str(name[0])
         self.peer = f"[{name[0]}]:{name[1]}" if ":" in self.host else f"{name[0]}:{name[1]}"
         problem = self.listener.admit(self)
-        if problem:
+        if len(self.listener.connections) > 2 * self.listener.most:  # too many even to be told why
+            self.closing = "too many connections"
+            self.cut()
+        elif problem:
             self.refuse(problem)
         else:
             self.opened()
@@ -88,14 +100,19 @@ class Connection(asyncio.Protocol):
         """Take what came, frame by frame."""
         if self.closing is not None:
             return
+        before = self._frames.held
         contents, problem = self._frames.feed(data)
+        self.hold(self._frames.held - before)
         for content in contents:
             self._began = None
             self.received(content)
             if self.closing is not None:
                 return
         if problem:
-            self.refuse(str(problem))
+            self.broken(str(problem))
+        elif self._frames.held and self.listener.held > self.limits.memory_bytes:
+            self.listener.counts["no memory"] += 1
+            self.refuse("there is no memory for your frame; try again later")
         elif self._frames.waiting is None:
             self._began = None
         elif self._began is None:
@@ -108,7 +125,7 @@ class Connection(asyncio.Protocol):
             self._shut()
         elif waiting := self._frames.waiting:
             there, announced = waiting
-            self.refuse(f"the connection ended after {there} of {announced} bytes of a frame")
+            self.broken(f"the connection ended after {there} of {announced} bytes of a frame")
         else:
             self.ended()
         return self._transport is not None and self._transport.can_write_eof()
@@ -118,6 +135,8 @@ class Connection(asyncio.Protocol):
         if self.closing is None:
             self.closing = f"the peer left: {error}" if error else "the peer left"
         self._transport = None
+        self.listener.held -= self.held
+        self._gone = True
         self.listener.forget(self)
         self.left()
 
@@ -130,6 +149,12 @@ class Connection(asyncio.Protocol):
         self.paused = False
 
     # -- doing -----------------------------------------------------------------------------------
+
+    def hold(self, size: int) -> None:
+        """Count bytes that are kept in memory, or not any more."""
+        if not self._gone:
+            self.held += size
+            self.listener.held += size
 
     def send(self, data: bytes) -> None:
         """Write frames, unless the last words were said."""
@@ -154,6 +179,7 @@ class Connection(asyncio.Protocol):
         if self.closing is None:
             self.answer(Message("nak", origin or self.listener.ivorn, self.listener.ivorn, result=reason))
             self.close(reason)
+            self.listener.counts["let go"] += 1
             self.listener.note(f"let {self.peer} go: {reason}")
 
     def close(self, reason: str) -> None:
@@ -207,6 +233,10 @@ class Listener(Generic[C]):
         Who is connected.
     counts
         What has happened, by name.
+    held
+        Bytes in memory that peers have sent.
+    stopped
+        Whether nothing more is read.
     """
 
     what = "connections"
@@ -218,6 +248,8 @@ class Listener(Generic[C]):
         self.allowed = allowed
         self.connections: set[C] = set()
         self.counts: Counter[str] = Counter()
+        self.held = 0
+        self.stopped = False
         self._per_address: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -291,6 +323,7 @@ class Listener(Generic[C]):
 
     def stop(self) -> None:
         """Take no more connections, and read no more from those that are there."""
+        self.stopped = True
         if self._server is not None:
             self._server.close()
         for connection in self.connections:

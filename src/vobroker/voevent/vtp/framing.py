@@ -74,6 +74,11 @@ class Frames:
         return found, problem
 
     @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._pieces)
+
+    @property
     def waiting(self) -> tuple[int, int] | None:
         """Bytes there and bytes announced of a frame that is not whole; None between frames."""
         there = len(self._pieces)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from vobroker.voevent.canonical import canonical
 from vobroker.voevent.errors import VOEventError
@@ -273,51 +273,64 @@ class Journal:
         """Give the events behind a place, in order: at least one where there is one."""
         found: list[Entry] = []
         room = most_bytes
-        rows = self._reader.execute(
-            "SELECT sequence, ivorn, received, peer, content FROM event"
-            " WHERE sequence > ? ORDER BY sequence LIMIT ?",
-            (sequence, most),
-        )
-        for row in map(Entry._make, rows):
-            room -= len(row.content)
-            if found and room < 0:
-                break
-            found.append(row)
-        rows.close()
+        with self._reading() as reader:
+            rows = reader.execute(
+                "SELECT sequence, ivorn, received, peer, content FROM event"
+                " WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                (sequence, most),
+            )
+            for row in map(Entry._make, rows):
+                room -= len(row.content)
+                if found and room < 0:
+                    break
+                found.append(row)
+            rows.close()
         return found
 
     def newest(self) -> int:
         """Give the place of the newest event that ever was; 0 where there was none."""
-        row = self._reader.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
+        row = self._row("SELECT seq FROM sqlite_sequence WHERE name = 'event'")
         return int(row[0]) if row else 0
 
     def count(self) -> int:
         """Give the number of events."""
-        return int(self._reader.execute("SELECT count(*) FROM event").fetchone()[0])
+        row = self._row("SELECT count(*) FROM event")
+        return int(row[0]) if row else 0
 
     def place_of(self, ivorn: str) -> int | None:
         """Give the place of an event; None where it is not known, or not any more."""
-        row = self._reader.execute("SELECT sequence FROM event WHERE ivorn = ?", (ivorn,)).fetchone()
+        row = self._row("SELECT sequence FROM event WHERE ivorn = ?", ivorn)
         return int(row[0]) if row else None
 
     def place_at(self, received: float) -> int:
         """Give the place before the first event that came at a time or later."""
-        row = self._reader.execute(
-            "SELECT min(sequence) FROM event WHERE received >= ?", (received,)
-        ).fetchone()
-        return int(row[0]) - 1 if row[0] is not None else self.newest()
+        row = self._row("SELECT sequence FROM event WHERE received >= ? ORDER BY sequence LIMIT 1", received)
+        return int(row[0]) - 1 if row else self.newest()
 
     def place(self, name: str) -> tuple[int, str]:
         """Give a number and a mark that were noted under a name; 0 and nothing where none were."""
-        row = self._reader.execute("SELECT number, mark FROM place WHERE name = ?", (name,)).fetchone()
+        row = self._row("SELECT number, mark FROM place WHERE name = ?", name)
         return (int(row[0]), str(row[1])) if row else (0, "")
 
     def conflicts(self, most: int = 100) -> list[Conflict]:
         """Give the newest identifiers that came again with other content."""
-        rows = self._reader.execute(
-            "SELECT ivorn, digest, received, peer FROM conflict ORDER BY number DESC LIMIT ?", (most,)
-        )
-        return [Conflict._make(row) for row in rows]
+        with self._reading() as reader:
+            rows = reader.execute(
+                "SELECT ivorn, digest, received, peer FROM conflict ORDER BY number DESC LIMIT ?", (most,)
+            )
+            return [Conflict._make(row) for row in rows]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._reader
+        except sqlite3.Error as error:
+            raise VTPError(f"cannot read the journal {self.folder}: {error}") from error
+
+    def _row(self, query: str, *parameters: object) -> tuple[Any, ...] | None:
+        with self._reading() as reader:
+            row: tuple[Any, ...] | None = reader.execute(query, parameters).fetchone()
+        return row
 
 
 def _same(old: bytes, new: bytes) -> bool:

@@ -37,8 +37,10 @@ class Limits:
         Time that an author may be silent before its first event.
     linger_seconds
         Time that an author may be silent after an answer.
-    pipelined
-        Events of one author that may wait for their answers.
+    pipelined, pipelined_bytes
+        Events of one author that may wait for their answers, and size of all of them.
+    memory_bytes
+        Size of what all peers of a kind have sent and was not dealt with; above it nobody can begin a frame.
     alive_seconds
         Interval of ``iamalive``; a subscriber that has not answered two of them is let go.
     ack_seconds
@@ -65,13 +67,15 @@ class Limits:
     idle_seconds: float = 20
     linger_seconds: float = 1
     pipelined: int = 64
+    pipelined_bytes: int = 2**22
+    memory_bytes: int = 2**28
     alive_seconds: float = 60
     ack_seconds: float = 60
     answer_seconds: float = 10
     window: int = 256
     filters: int = 10
     filter_chars: int = 1000
-    filter_seconds: float = 1
+    filter_seconds: float = 2
     recent_events: int = 4096
     recent_bytes: int = 2**25
     close_seconds: float = 2

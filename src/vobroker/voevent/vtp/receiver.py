@@ -17,7 +17,7 @@ from vobroker.voevent.errors import VOEventError
 from vobroker.voevent.vtp import messages, tokens
 from vobroker.voevent.vtp.connection import Connection, Listener
 from vobroker.voevent.vtp.errors import Refused, VTPError
-from vobroker.voevent.vtp.events import Event, examined
+from vobroker.voevent.vtp.events import MAX_IVORN, Event, examined
 from vobroker.voevent.vtp.framing import frame
 from vobroker.voevent.vtp.journal import Fate, Verdict
 from vobroker.voevent.vtp.limits import Limits, Networks, Rates
@@ -29,6 +29,9 @@ MORE = "more"
 
 Answer = Callable[[Verdict | VTPError], None]
 """What is to be done when it is known what became of an event."""
+
+_AT_ONCE = 32
+"""Events of one author before the others have their turn."""
 
 
 class Intake(Protocol):
@@ -46,8 +49,10 @@ class Submission(Connection):
     def __init__(self, listener: Receiver) -> None:
         self.frame_limit = listener.limits.event_bytes
         super().__init__(listener)
+        self._came: deque[bytes | VTPError] = deque()  # what nobody has looked at yet
         self._answers: deque[list[Message]] = deque()  # a place for each event; empty until it is answered
-        self._late: deque[bytes] = deque()  # events that came faster than they may
+        self._counted = False  # whether the first of what came was counted by the rate
+        self._later = self._flushing = False
         self._challenge = self._name = ""
         self._last = 0.0
         self._answered = self._ended = False
@@ -58,67 +63,107 @@ class Submission(Connection):
 
     def received(self, content: bytes) -> None:
         """Take an event or a message, now or when it may come."""
-        self._last = self.listener.now()
-        delay = 0.0 if self._late else self.listener.rates.wait(self.host)
-        if self._late or delay:
-            self._late.append(content)
-        else:
-            self._take(content)
-        if delay:
-            self._delay(delay)
+        if not self._ended:
+            self._last = self.listener.now()
+            self.hold(len(content))
+            self._came.append(content)
+            self._go_on()
 
-    def _delay(self, seconds: float) -> None:
-        self.listener.counts["delayed"] += 1
-        self.stop_reading(stop=True)
-        self.listener.later(seconds, self._go_on)
+    def broken(self, problem: str) -> None:
+        """Say so when all that came before is answered."""
+        if not self._ended:
+            self._ended = True
+            self._came.append(VTPError(problem))
+            self._go_on()
+
+    def ended(self) -> None:
+        """Go when all is answered."""
+        self._ended = True
+        self._go_on()
+
+    def pause_writing(self) -> None:
+        """Take nothing more from who does not read the answers."""
+        super().pause_writing()
+        self._go_on()
+
+    def resume_writing(self) -> None:
+        """Go on where they are read."""
+        super().resume_writing()
+        self._go_on()
 
     def _go_on(self) -> None:
-        while self._late and self.closing is None:
-            self._take(self._late.popleft())
-            if self._late and (delay := self.listener.rates.wait(self.host)):
-                self._delay(delay)
-                return
-        self._read_on()
+        """Take what there is room for, and read on or not."""
+        if self._later or self.closing is not None or self.listener.stopped:
+            return
+        turn = 0
+        while self._came and self._has_room() and self.closing is None:
+            delay = 0.0
+            if not self._counted:
+                delay = self.listener.rates.wait(self.host)
+                self._counted = True
+            if delay or turn == _AT_ONCE:
+                self.listener.counts["delayed"] += bool(delay)
+                self._later = True
+                self.listener.later(delay, self._again)
+                break
+            self._counted = False
+            turn += 1
+            self._take(self._came.popleft())
+        if self.closing is not None:
+            return
+        if self._ended and not self._came and not self._answers:
+            self.close("the author left")
+        else:
+            # Who has ended is read on, so that nothing unread is left, see Connection.close.
+            self.stop_reading(stop=not self._ended and (bool(self._came) or not self._has_room()))
 
-    def _read_on(self) -> None:
-        """Read on if there is room for answers, and go where nothing more comes."""
-        if self.closing is None and not self._late:
-            if self._ended:
-                self.ended()
-            elif len(self._answers) < self.limits.pipelined:
-                self.stop_reading(stop=False)
+    def _again(self) -> None:
+        self._later = False
+        self._go_on()
 
-    def _take(self, content: bytes) -> None:
-        ivorn = None
+    def _has_room(self) -> bool:
+        limits = self.limits
+        return (
+            len(self._answers) < limits.pipelined
+            and not self.paused
+            and (not self._answers or self.held < limits.pipelined_bytes)
+        )
+
+    def _take(self, content: bytes | VTPError) -> None:
+        ivorn, size = None, 0
         try:
+            if isinstance(content, VTPError):
+                raise content
+            size = len(content)
             root = parse(content)
             if etree.QName(root).localname == "Transport":
                 self._message(messages.of(root))
+                self.hold(-size)
                 return
             ivorn = root.get("ivorn")
             if self.listener.tokens and not self._name:
                 raise Refused("this broker takes events only from authors who prove a token")
             event = examined(content, root, strict=self.listener.strict)
         except VOEventError as error:
+            self.hold(-size)
             self.listener.counts["received"] += 1
-            self._place(self._refusal(ivorn, str(error), "refused"))
-            self._flush()
+            self._answers.append([self._refusal(ivorn, str(error), "refused")])
+            if ivorn is None:  # what cannot be named can only be answered by leaving
+                self._ended = True
+                self.hold(-sum(len(one) for one in self._came if isinstance(one, bytes)))
+                self._came.clear()
+            self._flush_soon()
             return
         self.listener.counts["received"] += 1
-        place = self._place()
-        self.listener.intake.take(event, self.peer, lambda verdict: self._judged(event, place, verdict))
-
-    def _place(self, answer: Message | None = None) -> list[Message]:
-        place = [] if answer is None else [answer]
+        place: list[Message] = []
         self._answers.append(place)
-        if len(self._answers) >= self.limits.pipelined:
-            self.stop_reading(stop=True)
-        return place
+        self.listener.intake.take(event, self.peer, lambda verdict: self._judged(event, place, verdict))
 
     def _refusal(self, ivorn: str | None, reason: str, count: str) -> Message:
         self.listener.counts[count] += 1
-        self.listener.note(f"{self.peer}: nak of {ivorn or 'what came'}: {reason}")
-        return Message("nak", ivorn or self.listener.ivorn, self.listener.ivorn, result=reason)
+        named = (ivorn or "")[:MAX_IVORN]
+        self.listener.note(f"{self.peer}: nak of {named or 'what came'}: {reason}")
+        return Message("nak", named or self.listener.ivorn, self.listener.ivorn, result=reason)
 
     def _message(self, message: Message) -> None:
         """Answer a message that is no event; the only one that an author has use for is authenticate."""
@@ -138,6 +183,7 @@ class Submission(Connection):
         self.answer(Message("authenticate", ours, ours, params=((tokens.CHALLENGE, self._challenge),)))
 
     def _judged(self, event: Event, place: list[Message], verdict: Verdict | VTPError) -> None:
+        self.hold(-len(event.content))
         if isinstance(verdict, Refused):
             place.append(self._refusal(event.ivorn, str(verdict), "refused"))
         elif isinstance(verdict, VTPError):
@@ -158,37 +204,39 @@ class Submission(Connection):
             place.append(
                 Message("ack", event.ivorn, self.listener.ivorn, params=params, result=remark or None)
             )
-        self._flush()
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        """Write the answers of one turn together."""
+        if not self._flushing:
+            self._flushing = True
+            self.listener.later(0, self._flush)
 
     def _flush(self) -> None:
         """Write the answers that are there, up to the first that is not."""
-        full = len(self._answers) >= self.limits.pipelined
+        self._flushing = False
         written = []
         while self._answers and self._answers[0]:
             written.append(frame(self._answers.popleft()[0].write()))
         if written:
             self._answered = True
+            self._last = self.listener.now()
             self.send(b"".join(written))
-        if self._ended or (full and written):
-            self._read_on()
-
-    def ended(self) -> None:
-        """Go when all is answered."""
-        self._ended = True
-        if not self._answers and not self._late:
-            self.close("the author left")
+        self._go_on()
 
     def tick(self, now: float) -> None:
         """Look whether the author has anything to say."""
-        if self._answers or self._late:
-            return
-        limit = self.limits.linger_seconds if self._answered else self.limits.idle_seconds
-        if now - self._last < limit:
-            return
-        if self._answered:
-            self.close("the author has no more events")
-        else:
-            self.refuse(f"no event came in {limit:g} seconds")
+        silent = now - self._last
+        if self.paused:
+            if silent >= self.limits.frame_seconds:
+                self.close("the author does not read the answers")
+        elif self._came or self._answers:
+            self._go_on()
+        elif self._answered:
+            if silent >= self.limits.linger_seconds:
+                self.close("the author has no more events")
+        elif silent >= self.limits.idle_seconds:
+            self.refuse(f"no event came in {self.limits.idle_seconds:g} seconds")
 
 
 class Receiver(Listener[Submission]):
@@ -228,9 +276,9 @@ class Receiver(Listener[Submission]):
         return Submission(self)
 
     def later(self, delay: float, what: Callable[[], None]) -> None:
-        """Do something later."""
+        """Do something when others had their turn."""
         assert self._loop is not None
-        self._loop.call_later(delay, what)
+        self._loop.call_later(delay, what) if delay else self._loop.call_soon(what)
 
     def sweep(self) -> None:
         """Look at the deadlines."""
