@@ -19,18 +19,22 @@ from typing import Any
 from vobroker.alerts.origin import Origin
 from vobroker.archive import Access, ArchiveError, ReceivedPacket
 from vobroker.voevent.vtp.backoff import Backoff
+from vobroker.voevent.vtp.broker import Broker
 from vobroker.voevent.vtp.journal import Entry, Journal
 from vobroker.voevent.vtp.subscriber import Subscriber
 
 BATCH = 500
 """Most packets in one transaction."""
 
+OWN = "vtp:authors"
+"""Source of what a broker of ours takes."""
+
 _IDENTITY = "identity"
 _REST_SECONDS = 0.25
 
 
 async def carry(
-    subscriber: Subscriber,
+    subscriber: Subscriber | Broker,
     turns: Access,
     *,
     after_batch: Callable[[Mapping[str, int]], None] | None = None,
@@ -42,7 +46,7 @@ async def carry(
     Parameters
     ----------
     subscriber
-        The subscription, begun.
+        The subscription, begun; or a broker of ours, with what its authors send, until it stops.
     turns
         Of this process at the archive.
     after_batch
@@ -64,7 +68,7 @@ async def carry(
         If the broker lets us go for good.
     """
     counts: Counter[str] = Counter()
-    source = f"vtp:{subscriber.broker}"
+    source = f"vtp:{subscriber.broker}" if isinstance(subscriber, Subscriber) else OWN
     async with _thread(turns) as run:
         partition = await run(_identity, subscriber.journal)
         position = await run(_position, turns, source, partition)

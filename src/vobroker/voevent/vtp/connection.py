@@ -10,7 +10,7 @@ import asyncio
 import logging
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from vobroker.voevent.vtp.errors import VTPError
@@ -233,6 +233,8 @@ class Listener(Generic[C]):
         Who is connected.
     counts
         What has happened, by name.
+    tokens
+        Names by the fingerprints of the tokens that peers must prove one of; empty where none is needed.
     held
         Bytes in memory that peers have sent.
     stopped
@@ -248,6 +250,7 @@ class Listener(Generic[C]):
         self.allowed = allowed
         self.connections: set[C] = set()
         self.counts: Counter[str] = Counter()
+        self.tokens: Mapping[str, str] = {}
         self.held = 0
         self.stopped = False
         self._per_address: Counter[str] = Counter()
