@@ -4,6 +4,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from astropy.io.votable.ucd import check_ucd
 
 from vobroker.alerts.columns import ARCHIVE
 from vobroker.archive import Archive, ArchiveError, open_archive, tables
@@ -25,7 +26,7 @@ def test_every_column_says_what_it_is(table: Table) -> None:
     assert table.description
     for column in table:
         assert column.description, column.name
-        assert column.ucd, column.name
+        assert check_ucd(column.ucd, check_controlled_vocabulary=True), (column.name, column.ucd)
 
 
 def native(**types: str) -> Table:

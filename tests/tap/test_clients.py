@@ -89,6 +89,14 @@ def test_the_links_of_an_alert_lead_to_what_they_say(tap):
             assert len(answer.content) == int(link["content_length"])
 
 
+def test_the_links_of_an_own_event_lead_to_it_and_to_its_alert(tap):
+    (event,) = tap.rows("SELECT TOP 1 ivorn FROM event ORDER BY sequence")
+    links = tap.get("/datalink", params={"ID": event["ivorn"], "RESPONSEFORMAT": "json"}).json()["rows"]
+    assert [link["semantics"] for link in links][:2] == ["#this", "#progenitor"]
+    for link in links:
+        assert httpx.get(link["access_url"]).status_code == 200, link
+
+
 def test_pyvo_reads_limits_examples_and_tables(tap):
     known = service(tap)
     assert known.maxrec == 20_000

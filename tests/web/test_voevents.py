@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import pyvo
 from lxml import html
 from playwright.sync_api import expect
 from tests.archive.test_citations import STREAM, citing
@@ -129,3 +130,36 @@ def test_the_page_with_a_light_curve_is_accessible(curves, page):  # noqa: F811
     assert violations(page, "{resultTypes: ['violations']}") == []
     page.get_by_role("link", name="Flux", exact=True).click()
     expect(page.locator("#light-curve img.on-light")).to_have_attribute("src", re.compile("flux=1"))
+
+
+def linked(site: Served, ivorn: str) -> list[dict[str, str]]:
+    address = f"/tap/datalink?ID={quote(ivorn, safe='')}&RESPONSEFORMAT=json"
+    return site.get(address).json()["rows"]
+
+
+def test_links_lead_from_an_event_to_packet_light_curve_and_page(curves):
+    found = linked(curves, f"{STREAM}1")
+    assert [link["semantics"] for link in found] == [
+        "#this", "#auxiliary", "#preview-plot", "#preview-plot", "#documentation",
+    ]  # fmt: skip
+    for link in found:
+        answer = curves.get(link["access_url"].removeprefix(curves.address))
+        assert answer.status_code == 200, link
+        assert answer.headers["content-type"].partition(";")[0] == link["content_type"]
+        if link["content_length"] is not None:
+            assert len(answer.content) == int(link["content_length"])
+
+
+def test_links_follow_citations_both_ways(events):
+    first, second = (linked(events, f"{STREAM}{number}") for number in (1, 2))
+    assert [link["local_semantics"] for link in second] == ["voevent", "cited", "page"]
+    assert [link["semantics"] for link in first] == ["#this", "#derivation", "#derivation", "#documentation"]
+    assert "there is no event" in linked(events, f"{STREAM}9")[0]["error_message"]
+
+
+def test_pyvo_follows_the_links_of_received_events(events):
+    service = pyvo.dal.TAPService(f"{events.address}/tap")
+    found = service.search("SELECT ivorn FROM voevent WHERE n_citations > 1")
+    (links,) = [link.to_table() for link in found.iter_datalinks()]
+    assert set(links["semantics"]) == {"#this", "#progenitor", "#documentation"}
+    assert set(links["ID"]) == {f"{STREAM}2"}

@@ -202,7 +202,9 @@ PAYLOAD = Table(
         Column("segment", "INTEGER", "", "meta.id;meta.file", "Number of the segment file with the packet"),
         Column("start", "BIGINT", "byte", "meta.number", "Where the compressed packet begins in its segment"),
         Column("length", "BIGINT", "byte", "phys.size", "Size of the compressed packet"),
-        Column("source", "VARCHAR", "", "meta.file", "File, archive member or topic the packet came from"),
+        Column(
+            "source", "VARCHAR", "", "meta.id;meta.file", "File, archive member or topic the packet came from"
+        ),
         Column("partition", "INTEGER", "", "meta.number", "Partition of the source"),
         Column("position", "BIGINT", "", "meta.number", "Number or offset of the packet in its source"),
     ),
@@ -223,7 +225,9 @@ DEAD_LETTER = Table(
             "meta.number",
             "Byte of the input where the trouble was met; null when unknown",
         ),
-        Column("source", "VARCHAR", "", "meta.file", "File, archive member or topic the input came from"),
+        Column(
+            "source", "VARCHAR", "", "meta.id;meta.file", "File, archive member or topic the input came from"
+        ),
         Column("partition", "INTEGER", "", "meta.number", "Partition of the source"),
         Column("position", "BIGINT", "", "meta.number", "Number or offset of the input in its source"),
         Column(
@@ -231,7 +235,7 @@ DEAD_LETTER = Table(
         ),
         Column("size", "BIGINT", "byte", "phys.size;meta.file", "Size of the input"),
         Column("digest", "BLOB", "", "meta.code", "SHA-256 of the input"),
-        Column("data", "BLOB", "", "meta.file", "The input as it arrived"),
+        Column("data", "BLOB", "", "meta;meta.file", "The input as it arrived"),
     ),
     "Inputs that could not be used, with the reason",
 )
@@ -239,7 +243,9 @@ DEAD_LETTER = Table(
 LEDGER = Table(
     "ledger",
     (
-        Column("source", "VARCHAR", "", "meta.file", "Folder, archive file or topic the alerts came from"),
+        Column(
+            "source", "VARCHAR", "", "meta.id;meta.file", "Folder, archive file or topic the alerts came from"
+        ),
         Column("partition", "INTEGER", "", "meta.number", "Partition of the source"),
         Column("survey", "VARCHAR", "", "meta.id;instr.obsty", "Survey; null where the input does not tell"),
         Column(
@@ -294,7 +300,7 @@ EVENT = Table(
 SOURCE_POSITION = Table(
     "source_position",
     (
-        Column("source", "VARCHAR", "", "meta.file", "File or topic"),
+        Column("source", "VARCHAR", "", "meta.id;meta.file", "File or topic"),
         Column("partition", "INTEGER", "", "meta.number", "Partition of the source"),
         Column("position", "BIGINT", "", "meta.number", "Next packet to be read"),
     ),

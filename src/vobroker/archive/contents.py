@@ -28,7 +28,7 @@ SCHEMAS = Table("packet_schema", _SHARED)
 
 _ENTRIES = tuple(Table(f"{table.name}_entry", table.columns) for table in ACCOUNTS)
 
-FRAME = Column("data", "BLOB", "", "meta.file", "The packet's zstd frame, without its head")
+FRAME = Column("data", "BLOB", "", "meta;meta.file", "The packet's zstd frame, without its head")
 
 _PLACES = ("segment", "start")
 

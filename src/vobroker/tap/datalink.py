@@ -1,4 +1,4 @@
-"""DataLink 1.1: from an alert or an object to its packet, images, light curve, events and page."""
+"""DataLink 1.1: from an alert, an object or an event to packet, images, light curve, events and page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from vobroker.alerts.cutouts import KINDS
 from vobroker.archive import Archive
+from vobroker.publish.lightcurve import series_of
 from vobroker.tap.query import Prepared
 from vobroker.timeseries.formats import FORMATS
+from vobroker.voevent import VOEventError, read
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Column, Table
 from vobroker.votypes.votable import element
@@ -22,7 +24,11 @@ MAX_IDS = 500
 MAX_PACKETS = 200
 """Most packets that an object has links to; the newest."""
 
+MAX_CITATIONS = 50
+"""Most events that an event has links to in each direction."""
+
 MEDIA_TYPE = "application/x-votable+xml;content=datalink"
+VOEVENT_TYPE = "application/x-voevent+xml"
 
 LINKS = Table(
     "links",
@@ -37,7 +43,7 @@ LINKS = Table(
         Column("content_length", "BIGINT", "byte", "phys.size;meta.file", "Size"),
         Column("local_semantics", "VARCHAR", "", "meta.code", "Short name, the same for all surveys"),
     ),
-    "DataLink 1.1 section 3.2: what there is about an alert or an object",
+    "DataLink 1.1 section 3.2: what there is about an alert, an object or an event",
 )
 
 _IDENTIFIER = re.compile(
@@ -50,15 +56,15 @@ Link = tuple[
 
 
 def links(archive: Archive, identifiers: Sequence[str], site: str) -> pa.RecordBatch:
-    """Give the links of alerts and objects.
+    """Give the links of alerts, objects and events.
 
     Parameters
     ----------
     archive
         The archive.
     identifiers
-        ``alert/lsst/123``, ``object/ztf/ZTF18abc``, such an IVOA identifier as ObsCore has, or what the
-        survey calls an alert or an object.
+        ``alert/lsst/123``, ``object/ztf/ZTF18abc``, such an IVOA identifier as ObsCore has, what the
+        survey calls an alert or an object, or the ivorn of an event, received or our own.
     site
         Address of the web pages, without a slash at its end.
 
@@ -78,10 +84,10 @@ def links(archive: Archive, identifiers: Sequence[str], site: str) -> pa.RecordB
 def descriptors(prepared: Prepared, base: str) -> tuple[str, ...]:
     """Describe the service that gives the links of a result's rows (DataLink 1.1, section 4.1).
 
-    A result has one where it has a column that names alerts or objects by a text: clients look for the
-    identifier in the answer as it stands in the result.
+    A result has one where it has a column that names alerts, events or objects by a text: clients look for
+    the identifier in the answer as it stands in the result.
     """
-    for kind in ("alert_did", "object_id"):
+    for kind in ("alert_did", "ivorn", "object_id"):
         for column, origin in zip(prepared.columns, prepared.origins, strict=True):
             if origin.partition(".")[2] == kind and not origin.startswith("ivoa."):
                 return (_descriptor(base, column.name),)
@@ -106,8 +112,11 @@ def _descriptor(base: str, column: str) -> str:
 
 def _links(archive: Archive, identifier: str, site: str) -> Iterator[Link]:
     parts = _IDENTIFIER.fullmatch(identifier.strip())
+    if identifier.strip().startswith("ivo://") and (parts is None or parts["kind"] is None):
+        yield from _of_event(archive, identifier, identifier.strip(), site)
+        return
     if parts is None:
-        yield _fault(identifier, "NotFoundFault: this is no identifier of an alert or an object")
+        yield _fault(identifier, "NotFoundFault: this is no identifier of an alert, an object or an event")
         return
     kind, survey, name = parts["kind"], parts["survey"], parts["name"]
     found = _alerts(archive, survey, name) if kind != "object" else []
@@ -180,7 +189,7 @@ def _of_alert(
             address,
             f"The VOEvent of the stream {stream}",
             "#derivation",
-            "application/x-voevent+xml",
+            VOEVENT_TYPE,
             "voevent",
         )
     yield _link(identifier, at, "The page of the alert", "#documentation", "text/html", "page")
@@ -205,6 +214,68 @@ def _of_object(archive: Archive, identifier: str, survey: str, object_id: str, s
         )
     page = f"{site}/objects/{quote(survey)}/{quote(object_id, safe='')}"
     yield _link(identifier, page, "The page of the object", "#documentation", "text/html", "page")
+
+
+def _of_event(archive: Archive, identifier: str, ivorn: str, site: str) -> Iterator[Link]:
+    """Give the links of a received event, or of one of our own."""
+    rows = archive.query("SELECT size, packet FROM voevent WHERE ivorn = ?", [ivorn]).to_pylist()
+    if not rows:
+        yield from _of_own_event(archive, identifier, ivorn, site)
+        return
+    at, asked = f"{site}/voevents", f"?ivorn={quote(ivorn, safe='')}"
+    packet = f"{at}/packet.xml{asked}"
+    yield _link(
+        identifier, packet, "The event as it arrived", "#this", VOEVENT_TYPE, "voevent", rows[0]["size"]
+    )
+    if _has_light_curve(rows[0]["packet"]):
+        for suffix, media_type, semantics in (
+            ("vot", "application/x-votable+xml", "#auxiliary"),
+            ("svg", "image/svg+xml", "#preview-plot"),
+            ("png", "image/png", "#preview-plot"),
+        ):
+            what = f"The light curve in the event as {suffix.upper() if suffix != 'vot' else 'VOTable'}"
+            yield _link(
+                identifier, f"{at}/lightcurve.{suffix}{asked}", what, semantics, media_type, "lightcurve"
+            )
+    for ours, theirs, semantics, what in (
+        ("ivorn", "cited", "#progenitor", "An event that it cites"),
+        ("cited", "ivorn", "#derivation", "An event that cites it"),
+    ):
+        found = archive.query(
+            f"SELECT DISTINCT voevent.ivorn FROM voevent_citation AS citation"  # noqa: S608 -- our own names
+            f" JOIN voevent ON voevent.ivorn = citation.{theirs} WHERE citation.{ours} = ? ORDER BY 1",
+            [ivorn],
+            rows=MAX_CITATIONS,
+        )
+        for other in found["ivorn"].to_pylist():
+            address = f"{at}/packet.xml?ivorn={quote(other, safe='')}"
+            yield _link(identifier, address, f"{what}: {other}", semantics, VOEVENT_TYPE, theirs)
+    yield _link(
+        identifier, f"{at}/one{asked}", "The page of the event", "#documentation", "text/html", "page"
+    )
+
+
+def _of_own_event(archive: Archive, identifier: str, ivorn: str, site: str) -> Iterator[Link]:
+    event = archive.event(ivorn)
+    if event is None:
+        yield _fault(identifier, f"NotFoundFault: there is no event {ivorn}")
+        return
+    survey, alert_id = event["survey"], event["alert_id"]
+    address = f"{site}/events/{quote(event['stream'])}/{quote(survey)}-{alert_id}.xml"
+    yield _link(identifier, address, "The event", "#this", VOEVENT_TYPE, "voevent")
+    at = f"{site}/alerts/{quote(survey)}/{alert_id}"
+    packet = f"{at}/packet.avro"
+    yield _link(identifier, packet, "The packet of the alert", "#progenitor", "application/avro", "packet")
+    if event["object_id"] is not None:
+        yield from _light_curves(identifier, survey, event["object_id"], site, "#coderived")
+    yield _link(identifier, at, "The page of the alert", "#documentation", "text/html", "page")
+
+
+def _has_light_curve(packet: bytes) -> bool:
+    try:
+        return series_of(read(packet)) is not None
+    except VOEventError:
+        return False
 
 
 def _light_curves(identifier: str, survey: str, object_id: str, site: str, semantics: str) -> Iterator[Link]:

@@ -4,6 +4,10 @@ The convention: one ``Why/Inference`` for each type, with the concept's URI in `
 ``Name`` and, where the author can say it, a ``probability``. All of that is in the schema of version 2.0;
 what changes is that the concept comes from one vocabulary, as in the examples of the draft of version 2.1. A
 subscriber selects by it with ``//Why/Inference[Concept="http://astrothesaurus.org/uat/629"]``.
+
+Numbers and preferred labels are those of the thesaurus itself (https://github.com/astrothesaurus/UAT: its
+concepts, and release notes up to version 6.0.0 of December 2025). It has no concept for fast radio bursts
+alone; "Radio transient sources" is the nearest.
 """
 
 from __future__ import annotations
