@@ -450,9 +450,9 @@ class _Spooled:
         found = []
         if left := self.missing + self.outside:
             found.append(
-                f"{source.name}: {left:,} {'row is' if left == 1 else 'rows are'} left out, the first of them row"
-                f" {self.first:,}: {self.missing:,} without a position, {self.outside:,} with one that is no"
-                " place on the sky"
+                f"{source.name}: {left:,} {'row is' if left == 1 else 'rows are'} left out, the first of them"
+                f" row {self.first:,}: {self.missing:,} without a position, {self.outside:,} with one that"
+                " is no place on the sky"
             )
         if len(self.ra) >= 100 and self.ra.max() <= 24:
             found.append(f"{source.name}: no {roles.ra} is above 24; if these are hours, multiply them by 15")
