@@ -75,6 +75,7 @@ def test_benchmarks_are_listed() -> None:
         "conformance",
         "crossmatch",
         "decode",
+        "filters",
         "latency",
         "querylog",
         "river",

@@ -13,7 +13,7 @@ import pytest
 from vobroker.alerts.batch import AlertBatch
 from vobroker.alerts.columns import ALERT
 from vobroker.filters import FilterRun, compile_filter, run, starter_filters
-from vobroker.filters.run import _database
+from vobroker.filters.scan import database
 from vobroker.votypes.columns import Column, Table
 
 
@@ -62,6 +62,7 @@ class Watched:
     def __init__(self, batch: AlertBatch) -> None:
         self.batch, self.asked = batch, []
         self.alert, self.survey, self.schema_version = batch.alert, batch.survey, batch.schema_version
+        self.table = batch.table
 
     def __len__(self) -> int:
         return len(self.batch)
@@ -111,7 +112,7 @@ def test_a_column_that_an_older_schema_lacks(nights: dict[str, list[AlertBatch]]
         compile_filter("old", "SELECT psfFlux FROM lsst WHERE psfFlux > 0"),
     ]
     new, old = run(filters, batch)
-    assert new.error == f"alerts of lsst schema {batch.schema_version} have no column newinv99"
+    assert new.error == f"alerts of lsst schema {batch.schema_version} have no column newInV99"
     assert old.error is None
     assert len(old.rows)
 
@@ -198,7 +199,7 @@ def test_the_engine_reaches_nothing(tmp_path: Path) -> None:
         "SET threads = 8",
         "SELECT * FROM batch",
     ):
-        with _database().cursor() as cursor, pytest.raises(duckdb.Error):
+        with database().cursor() as cursor, pytest.raises(duckdb.Error):
             cursor.execute(sql)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.csv"]
 

@@ -1,13 +1,16 @@
 """Filters: named ADQL queries that run on each batch of alerts."""
 
+from vobroker.filters.budget import Budget, Standing
 from vobroker.filters.compile import Filter, compile_filter, load_filters, starter_filters
 from vobroker.filters.run import FilterRun, run
 from vobroker.filters.tables import filter_tables
 from vobroker.filters.trial import Trial, try_on
 
 __all__ = [
+    "Budget",
     "Filter",
     "FilterRun",
+    "Standing",
     "Trial",
     "compile_filter",
     "filter_tables",

@@ -1,24 +1,18 @@
-"""Filters on a batch: one scan of the batch answers all of them.
+"""Filters on a batch: they share its columns, and a scan of it answers many at once.
 
-The batch is one table, ``batch``, with the columns that some filter names, called ``table.column``; of the
-native table only the columns named are decoded. All conditions are in one statement, prepared once for a
-set of filters and run on batch after batch. If it fails, each filter is run alone, so a failing one fails
-alone.
-
-The engine is an in-memory DuckDB which cannot reach files, the network or extensions, and whose settings
-cannot be changed.
+Of the native table only the columns that some filter names are decoded. Filters are judged in sets, each one
+statement that is prepared once and run on batch after batch, as many sets at a time as there are cores. If a
+set fails, each of its filters is run alone, so a failing one fails alone; from then on it runs after the
+others, until it succeeds.
 """
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -27,26 +21,18 @@ import pyarrow.compute as pc
 
 from vobroker.alerts.batch import AlertBatch
 from vobroker.alerts.columns import ALERT
-from vobroker.enrich import EnrichError, Found
+from vobroker.enrich import Found
+from vobroker.filters.budget import Budget, Standing
 from vobroker.filters.compile import Filter
+from vobroker.filters.scan import prepared, schema_of
 
-TIMEOUT = 10.0
-"""Seconds that the filters may take for one batch; then that a filter may take alone."""
+TOGETHER = 64
+"""Filters of a set: the engine's own work grows with the square of it."""
 
-MAX_PREPARED = 16
-"""Sets of filters that each thread keeps prepared."""
+SECONDS = 10.0
+"""Time that a set may take for one batch; then each of its filters is run alone."""
 
-_SETTINGS: dict[str, Any] = {
-    "enable_external_access": False,
-    "autoload_known_extensions": False,
-    "autoinstall_known_extensions": False,
-    "allow_community_extensions": False,
-    "python_enable_replacements": False,
-    "memory_limit": "1GB",
-    "max_temp_directory_size": "0B",
-    "threads": 1,
-    "lock_configuration": True,
-}
+DEFAULT = Budget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,107 +61,97 @@ class FilterRun:
 
 
 def run(
-    filters: Sequence[Filter], batch: AlertBatch, found: Mapping[str, Found] | None = None
+    filters: Sequence[Filter],
+    batch: AlertBatch,
+    found: Mapping[str, Found] | None = None,
+    *,
+    budget: Budget = DEFAULT,
+    standing: Standing | None = None,
 ) -> list[FilterRun]:
     """Run filters on a batch.
 
-    Filters over another survey's native table do not see the batch and are left out of the answer.
-    ``found`` is what is known of the alerts besides, by the name of its table.
+    Parameters
+    ----------
+    filters
+        Those over another survey's native table do not see the batch and are left out of the answer.
+    batch
+        Alerts.
+    found
+        What is known of the alerts besides, by the name of its table.
+    budget
+        What each filter may cost.
+    standing
+        How filters did on earlier batches, which this one is added to.
     """
+    standing = Standing() if standing is None else standing
+    found = found or {}
     chosen = [f for f in filters if f.survey in (None, batch.survey)]
-    if not chosen or not len(batch):
-        return [_empty(f, len(batch), None) for f in chosen]
-    return _run(chosen, batch, found or {})
+    if not len(batch):
+        return [_empty(f, 0, None) for f in chosen]
+    lacking = _lacking(chosen, batch, found)
+    answers = {n: _empty(chosen[n], len(batch), why) for n, why in lacking.items()}
+    for n, f in enumerate(chosen):
+        if n not in answers and (why := standing.paused(f)):
+            answers[n] = _empty(f, len(batch), why)
+    whole = [n for n in range(len(chosen)) if n not in answers]
+    if whole:
+        table = _table([chosen[n] for n in whole], batch, found)
+        apart = [n for n in whole if standing.apart(chosen[n])]
+        others = [n for n in whole if n not in apart]
+        sets = [others[at : at + TOGETHER] for at in range(0, len(others), TOGETHER)]
+
+        def judge(numbers: Sequence[int]) -> list[FilterRun]:
+            return _set([chosen[n] for n in numbers], table, budget, standing)
+
+        for numbers, made in zip(sets, _workers().map(judge, sets), strict=True):
+            answers |= dict(zip(numbers, made, strict=True))
+        answers |= {n: _alone(chosen[n], table, budget, standing) for n in apart}
+    return [answers[n] for n in range(len(chosen))]
 
 
-def _run(filters: Sequence[Filter], batch: AlertBatch, found: Mapping[str, Found]) -> list[FilterRun]:
+def _set(filters: Sequence[Filter], table: pa.Table, budget: Budget, standing: Standing) -> list[FilterRun]:
+    """Judge filters together, or each alone where that fails."""
     try:
-        table = _table(filters, batch, found)
-        scan = _scan(tuple(filters), table.schema)
-        rows = scan.judge(table)
-        results = scan.report(table, rows)
-    except (duckdb.Error, pa.ArrowException, KeyError, EnrichError) as error:
-        if len(filters) == 1:
-            return [_empty(filters[0], len(batch), _reason(error, batch))]
-        return [run for f in filters for run in _run([f], batch, found)]
-    return [FilterRun(f, len(batch), *made) for f, *made in zip(filters, rows, results, strict=True)]
+        made = prepared(tuple(filters), table.schema).run(table, SECONDS)
+    except (duckdb.Error, pa.ArrowException):
+        return [_alone(f, table, budget, standing) for f in filters]
+    return [_within(f, table, *one, budget, standing) for f, one in zip(filters, made, strict=True)]
 
 
-class _Window:
-    """What a prepared statement reads: always the batch in hand."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self.table = table
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.table.__arrow_c_stream__(requested_schema)
-
-
-class _Scan:
-    """A set of filters, prepared for tables of one schema, on a connection of its own."""
-
-    def __init__(self, filters: tuple[Filter, ...], schema: pa.Schema) -> None:
-        self.filters = filters
-        self.window = _Window(schema.empty_table())
-        self.connection = _database().cursor()
-        weakref.finalize(self, self.connection.close)
-        self.connection.register("batch", self.window)
-        conditions = ", ".join(f"({f.condition()}) IS TRUE AS p{n}" for n, f in enumerate(filters))
-        self.connection.execute(f"PREPARE judge AS SELECT row, {conditions} FROM batch")  # noqa: S608
-        self.computed = [list(f.computed()) for f in filters]
-        every = [sql for f in filters for sql in f.computed().values()]
-        expressions = ", ".join(["row", *(f"{sql} AS v{n}" for n, sql in enumerate(every))])
-        self.connection.execute(f"PREPARE compute AS SELECT {expressions} FROM batch ORDER BY row")  # noqa: S608
-
-    def judge(self, table: pa.Table) -> list[pa.Array]:
-        """Judge all rows by all filters; give the row numbers that pass each."""
-        rows, *judged = self._execute("EXECUTE judge", table)
-        return [pa.array(np.sort(rows[passed])) for passed in judged]
-
-    def report(self, table: pa.Table, rows: Sequence[pa.Array]) -> list[pa.Table]:
-        """Give what each filter selects of its rows; plain columns are taken as they are."""
-        needed = [passed for passed, names in zip(rows, self.computed, strict=True) if names]
-        union = np.unique(np.concatenate(needed)) if needed else np.array([], np.int32)
-        if not len(union):
-            return [_report(f, table, passed, {}) for f, passed in zip(self.filters, rows, strict=True)]
-        _, *values = self._execute("EXECUTE compute", table.take(pa.array(union)))
-        reports = []
-        for f, passed, names in zip(self.filters, rows, self.computed, strict=True):
-            places = pa.array(np.searchsorted(union, passed))
-            mine, values = values[: len(names)], values[len(names) :]
-            made = {name: pa.array(v).take(places) for name, v in zip(names, mine, strict=True)}
-            reports.append(_report(f, table, passed, made))
-        return reports
-
-    def _execute(self, sql: str, table: pa.Table) -> list[Any]:
-        self.window.table = table
-        with _time_limit(self.connection):
-            return list(self.connection.execute(sql).fetchnumpy().values())
+def _alone(filter_: Filter, table: pa.Table, budget: Budget, standing: Standing) -> FilterRun:
+    try:
+        ((rows, result),) = prepared((filter_,), table.schema).run(table, budget.seconds)
+    except (duckdb.Error, pa.ArrowException) as error:
+        slow = isinstance(error, duckdb.InterruptException)
+        why = f"took longer than {budget.seconds:g} s" if slow else str(error).split("\n", 1)[0]
+        standing.note(filter_, why, slow=slow)
+        return _empty(filter_, len(table), why)
+    return _within(filter_, table, rows, result, budget, standing)
 
 
-def _report(filter_: Filter, table: pa.Table, passed: pa.Array, made: Mapping[str, pa.Array]) -> pa.Table:
-    schema = _schema(filter_)
-    if not len(passed):
-        return schema.empty_table()
-    columns: dict[str, Any] = {name: table[place].take(passed) for name, place in filter_.plain().items()}
-    columns |= made
-    return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)
+def _within(
+    filter_: Filter, table: pa.Table, rows: pa.Array, result: pa.Table, budget: Budget, standing: Standing
+) -> FilterRun:
+    """Take a result that is within the budget."""
+    standing.note(filter_, None)
+    why = budget.broken_by(len(rows), result.nbytes)
+    return _empty(filter_, len(table), why) if why else FilterRun(filter_, len(table), rows, result)
 
 
-_prepared = threading.local()
-
-
-def _scan(filters: tuple[Filter, ...], schema: pa.Schema) -> _Scan:
-    """Give this thread's prepared scan for the filters, making it where it has none."""
-    scans: OrderedDict[Any, _Scan]
-    scans = _prepared.__dict__.setdefault("scans", OrderedDict())
-    key = (tuple((f.name, f.version, f.text) for f in filters), schema)
-    if key not in scans:
-        scans[key] = _Scan(filters, schema)
-        if len(scans) > MAX_PREPARED:
-            scans.popitem(last=False)
-    scans.move_to_end(key)
-    return scans[key]
+def _lacking(filters: Sequence[Filter], batch: AlertBatch, found: Mapping[str, Found]) -> dict[int, str]:
+    """Say which filters cannot be asked of a batch: they name what it, or the enrichment, does not have."""
+    native = {column.name.lower() for column in batch.table.columns}
+    whys = {}
+    for n, f in enumerate(filters):
+        missing = sorted(name for name in f.used.get(batch.survey, ()) if name.lower() not in native)
+        broken = [
+            found[table].error if table in found else f"there is no {table} any more" for table in f.enriched
+        ]
+        if missing:
+            whys[n] = f"alerts of {batch.survey} schema {batch.schema_version} have no column {missing[0]}"
+        elif any(broken):
+            whys[n] = next(filter(None, broken))
+    return whys
 
 
 def _table(filters: Sequence[Filter], batch: AlertBatch, found: Mapping[str, Found]) -> pa.Table:
@@ -189,18 +165,13 @@ def _table(filters: Sequence[Filter], batch: AlertBatch, found: Mapping[str, Fou
         columns |= {f"{batch.survey}.{name}": decoded[spelled[name.lower()]] for name in native}
     for table in sorted(set().union(*(f.enriched for f in filters))):
         wanted = sorted({"alert_id"}.union(*(f.used.get(table, frozenset()) for f in filters)))
-        columns |= _spread(table, wanted, found, len(batch))
+        columns |= _spread(found[table], table, wanted, len(batch))
     columns = {name: _without_nan(column) for name, column in columns.items()}
     return pa.table({"row": pa.array(range(len(batch)), pa.int32()), **columns})
 
 
-def _spread(table: str, names: Sequence[str], found: Mapping[str, Found], rows: int) -> dict[str, pa.Array]:
+def _spread(one: Found, table: str, names: Sequence[str], rows: int) -> dict[str, pa.Array]:
     """Give columns of what was found, a row an alert: null where nothing was."""
-    if table not in found:
-        raise EnrichError(f"there is no {table} any more")
-    one = found[table]
-    if one.error is not None:
-        raise EnrichError(one.error)
     places = np.full(rows, -1, np.int64)
     places[one.rows] = np.arange(len(one.rows))
     taken = pa.array(places, mask=places < 0)
@@ -217,33 +188,10 @@ def _without_nan(column: pa.Array) -> pa.Array:
     return pc.if_else(nan, None, column) if pc.any(nan).as_py() else column
 
 
-def _schema(filter_: Filter) -> pa.Schema:
-    return pa.schema([(column.name, pa.type_for_alias(column.datatype.arrow)) for column in filter_.columns])
-
-
 def _empty(filter_: Filter, seen: int, error: str | None) -> FilterRun:
-    return FilterRun(filter_, seen, pa.array([], pa.int32()), _schema(filter_).empty_table(), error)
-
-
-def _reason(error: Exception, batch: AlertBatch) -> str:
-    if isinstance(error, KeyError):
-        return f"alerts of {batch.survey} schema {batch.schema_version} have no column {error.args[0]}"
-    if isinstance(error, duckdb.InterruptException):
-        return f"took longer than {TIMEOUT:g} s"
-    return str(error).split("\n", 1)[0]
-
-
-@contextmanager
-def _time_limit(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    timer = threading.Timer(TIMEOUT, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    return FilterRun(filter_, seen, pa.array([], pa.int32()), schema_of(filter_).empty_table(), error)
 
 
 @cache
-def _database() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(":memory:", config=_SETTINGS)
+def _workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="filters")

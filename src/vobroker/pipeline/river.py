@@ -27,7 +27,7 @@ from vobroker.alerts.schemas import SchemaSource
 from vobroker.archive import Archive, Collision
 from vobroker.enrich import Enrichment
 from vobroker.enrich.store import tables_for
-from vobroker.filters import Filter
+from vobroker.filters import Filter, Standing
 from vobroker.publish.folder import publish_folder
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ NOTHING = Enrichment()
 
 @dataclass
 class Counts:
-    """What has gone through a river: ``received = archived + duplicate + dead``."""
+    """What went through a river, ``received = archived + duplicate + dead``, and how its filters stand."""
 
     received: int = 0
     archived: int = 0
@@ -47,6 +47,7 @@ class Counts:
     events: int = 0
     passed: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing, repr=False)
 
     @property
     def balanced(self) -> bool:
@@ -165,7 +166,7 @@ def _commit(
             found = enrichment.of(fresh.alert)
             transaction.add_enriched(tables_for(found))
             counts.failed |= {name: one.error for name, one in found.items() if one.error}
-            results = list(filtering.run(filters, fresh, found))
+            results = filtering.run(filters, fresh, found, standing=counts.standing)
             transaction.add_matches(results, fresh)
             for result in results:
                 passed[result.filter.name] = passed.get(result.filter.name, 0) + len(result.rows)

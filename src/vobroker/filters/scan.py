@@ -1,0 +1,160 @@
+"""Filters that are judged together: one prepared statement over a batch.
+
+The batch is one table, ``batch``, with the columns that some filter names, called ``table.column``. The
+engine is an in-memory DuckDB which cannot reach files, the network or extensions, and whose settings cannot
+be changed.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from vobroker.filters.compile import Filter
+
+MAX_PREPARED = 512
+"""Sets of filters that are kept prepared."""
+
+_SETTINGS: dict[str, Any] = {
+    "enable_external_access": False,
+    "autoload_known_extensions": False,
+    "autoinstall_known_extensions": False,
+    "allow_community_extensions": False,
+    "python_enable_replacements": False,
+    "memory_limit": "1GB",
+    "max_temp_directory_size": "0B",
+    # Sets of filters run side by side, each in the thread that asks for it.
+    "threads": 1,
+    "lock_configuration": True,
+}
+
+
+class _Window:
+    """What a prepared statement reads: always the batch in hand."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+class Scan:
+    """A set of filters, prepared for tables of one schema, on a connection of its own."""
+
+    def __init__(self, filters: tuple[Filter, ...], schema: pa.Schema) -> None:
+        self.filters = filters
+        self._in_use = threading.Lock()
+        self._window = _Window(schema.empty_table())
+        self._connection = database().cursor()
+        weakref.finalize(self, self._connection.close)
+        self._connection.register("batch", self._window)
+        conditions = ", ".join(f"({f.condition()}) IS TRUE AS p{n}" for n, f in enumerate(filters))
+        self._connection.execute(f"PREPARE judge AS SELECT row, {conditions} FROM batch")  # noqa: S608
+        self._computed = [list(f.computed()) for f in filters]
+        every = [sql for f in filters for sql in f.computed().values()]
+        expressions = ", ".join(["row", *(f"{sql} AS v{n}" for n, sql in enumerate(every))])
+        self._connection.execute(f"PREPARE compute AS SELECT {expressions} FROM batch ORDER BY row")  # noqa: S608
+
+    def run(self, table: pa.Table, seconds: float) -> list[tuple[pa.Array, pa.Table]]:
+        """Judge all rows by all filters.
+
+        Returns
+        -------
+        list of (array, table)
+            Of each filter the numbers of the rows that passed (int32), ascending, and what it selects of
+            them.
+
+        Raises
+        ------
+        duckdb.Error
+            If a filter fails, or the time, in seconds, is over.
+        """
+        with self._in_use, _time_limit(self._connection, seconds):
+            try:
+                rows = self._judge(table)
+                return list(zip(rows, self._report(table, rows), strict=True))
+            finally:
+                self._window.table = table.schema.empty_table()
+
+    def _judge(self, table: pa.Table) -> list[pa.Array]:
+        rows, *judged = self._execute("EXECUTE judge", table)
+        return [pa.array(np.sort(rows[passed])) for passed in judged]
+
+    def _report(self, table: pa.Table, rows: Sequence[pa.Array]) -> list[pa.Table]:
+        """Give what each filter selects of its rows; plain columns are taken as they are."""
+        needed = [passed for passed, names in zip(rows, self._computed, strict=True) if names]
+        union = np.unique(np.concatenate(needed)) if needed else np.array([], np.int32)
+        if not len(union):
+            return [_report(f, table, passed, {}) for f, passed in zip(self.filters, rows, strict=True)]
+        _, *values = self._execute("EXECUTE compute", table.take(pa.array(union)))
+        reports = []
+        for f, passed, names in zip(self.filters, rows, self._computed, strict=True):
+            places = pa.array(np.searchsorted(union, passed))
+            mine, values = values[: len(names)], values[len(names) :]
+            made = {name: pa.array(v).take(places) for name, v in zip(names, mine, strict=True)}
+            reports.append(_report(f, table, passed, made))
+        return reports
+
+    def _execute(self, sql: str, table: pa.Table) -> list[Any]:
+        self._window.table = table
+        return list(self._connection.execute(sql).fetchnumpy().values())
+
+
+def _report(filter_: Filter, table: pa.Table, passed: pa.Array, made: Mapping[str, pa.Array]) -> pa.Table:
+    schema = schema_of(filter_)
+    if not len(passed):
+        return schema.empty_table()
+    columns: dict[str, Any] = {name: table[place].take(passed) for name, place in filter_.plain().items()}
+    columns |= made
+    return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)
+
+
+def schema_of(filter_: Filter) -> pa.Schema:
+    """Give the schema of what a filter selects."""
+    return pa.schema([(column.name, pa.type_for_alias(column.datatype.arrow)) for column in filter_.columns])
+
+
+_prepared: OrderedDict[Any, Scan] = OrderedDict()
+_preparing = threading.Lock()
+
+
+def prepared(filters: tuple[Filter, ...], schema: pa.Schema) -> Scan:
+    """Give the scan of these filters over tables of a schema; it is made once and kept."""
+    key = (tuple((f.name, f.version, f.text) for f in filters), schema)
+    with _preparing:
+        if key in _prepared:
+            _prepared.move_to_end(key)
+            return _prepared[key]
+    scan = Scan(filters, schema)
+    with _preparing:
+        _prepared[key] = scan
+        if len(_prepared) > MAX_PREPARED:
+            _prepared.popitem(last=False)
+    return scan
+
+
+@contextmanager
+def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@cache
+def database() -> duckdb.DuckDBPyConnection:
+    """Give the engine that filters run in."""
+    return duckdb.connect(":memory:", config=_SETTINGS)
