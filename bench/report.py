@@ -43,7 +43,7 @@ def between(page: Path, mark: str, text: str) -> None:
 
 
 def bars(path: Path, title: str, unit: str, values: dict[str, float]) -> None:
-    """Draw one horizontal bar a value, from zero, or on a logarithmic axis if some could not be seen there."""
+    """Draw one horizontal bar a value, from zero, or on a logarithmic axis if some were invisible there."""
     figure = Figure(figsize=(7, 0.6 + 0.45 * len(values)), layout="constrained")
     axes = figure.add_subplot()
     names = list(values)[::-1]
