@@ -41,6 +41,9 @@ PREFIXES = {"catalogue": "match_", "watchlist": "watchlist_"}
 MAX_ROWS = 200_000_000
 """Most rows of a catalogue: its index is made in memory, some 60 bytes a row."""
 
+MAX_COLUMNS = 200
+"""Most columns that are kept: a row must fit into a page of PostgreSQL."""
+
 MAX_RADIUS = 36_000.0
 """Largest radius of an entry, arcsec: 10 degrees."""
 
@@ -310,9 +313,13 @@ def _chosen(source: Source, roles: Roles, columns: tuple[str, ...]) -> tuple[Rol
     if not columns:
         names |= dict.fromkeys(column.name for column in source.columns)
     names.pop(hats.CELL.name, None)  # every catalogue has its own
+    if len(names) > MAX_COLUMNS:
+        raise EnrichError(
+            f"{source.name} has {len(names)} columns; name at most {MAX_COLUMNS} of them with --columns"
+        )
     lower: dict[str, str] = {}
     for name in names:
-        if not name or len(name) > 64 or not name.isprintable() or '"' in name:
+        if not name or len(name.encode()) > 60 or not name.isprintable() or '"' in name:
             raise EnrichError(
                 f"{source.name}: a column cannot be called {name[:60]!r}; choose others with --columns"
             )
@@ -324,14 +331,18 @@ def _chosen(source: Source, roles: Roles, columns: tuple[str, ...]) -> tuple[Rol
         lower[name.lower()] = name
     told = {found["ra"]: _RA, found["dec"]: _DEC}
     kept = tuple(
-        replace(
-            column,
-            **{key: value for key, value in told.get(column.name, {}).items() if not getattr(column, key)},
-        )
-        for column in source.columns
-        if column.name in names
+        _described(column, told.get(column.name, {})) for column in source.columns if column.name in names
     )
     return Roles(**(asdict(roles) | found)), kept
+
+
+def _described(column: Column, told: dict[str, str]) -> Column:
+    """Give a column with what the file says of it, or else what is told; texts of a sensible length."""
+    said = {"unit": column.unit[:64], "ucd": column.ucd[:128], "description": column.description[:500]}
+    said = {
+        key: "".join(c for c in text if c.isprintable()) or told.get(key, "") for key, text in said.items()
+    }
+    return replace(column, utype="", **said)
 
 
 def _find(source: Source, name: str) -> Column:

@@ -33,6 +33,15 @@ PAIRS = 20_000_000
 """Pairs that a batch may have with a catalogue before they are ranked."""
 
 _ARCSEC = 1 / 3600
+_SYSTEM = {
+    "tableoid",
+    "xmin",
+    "cmin",
+    "xmax",
+    "cmax",
+    "ctid",
+    "rowid",
+}  # columns that tables have by themselves
 _OWN = (
     Column("separation", "DOUBLE", "arcsec", "pos.angDistance", "Distance of alert and entry"),
     Column(
@@ -112,11 +121,7 @@ class Matcher:
         more = [_ELLIPSE] if info.roles.major else []
         more += [_CHANCE] if info.roles.mag else []
         own = (*KEYS, *_OWN, *more)
-        taken = {column.name.lower() for column in own}
-        self._named = {
-            column.name: f"{column.name}_{info.name}" if column.name.lower() in taken else column.name
-            for column in info.columns
-        }
+        self._named = _named(info, {column.name.lower() for column in own})
         entry = tuple(
             Column(self._named[c.name], c.type, c.unit, c.ucd, c.description, c.utype) for c in info.columns
         )
@@ -232,6 +237,21 @@ class Matcher:
         part = np.interp(mag, fainter, np.linspace(0, 1, len(fainter)))
         part = np.where(np.isnan(mag), 1.0, np.maximum(part, 1 / self.info.rows))
         return np.asarray(np.pi * apart**2 * self.info.density * part)
+
+
+def _named(info: catalogue.Info, ours: set[str]) -> dict[str, str]:
+    """Give the names that the columns of a catalogue have beside ours; they keep theirs where they can."""
+    ours = ours | _SYSTEM
+    taken = ours | {column.name.lower() for column in info.columns}
+    named = {}
+    for column in info.columns:
+        name = column.name
+        if name.lower() in ours:
+            while name.lower() in taken:
+                name = f"{name}_{info.name}"
+            taken.add(name.lower())
+        named[column.name] = name
+    return named
 
 
 def _fitted(values: dict[str, pa.Array], table: Table) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -50,6 +51,7 @@ _TYPES = {
     **{pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR", pa.large_string(): "VARCHAR"},
     **{pa.string_view(): "VARCHAR", pa.null(): "VARCHAR", pa.date32(): "TIMESTAMP"},
 }
+_TIMES = tuple(pa.scalar(datetime(year, 1, 1), pa.timestamp("us")) for year in (1, 9999))
 
 
 def type_of(kind: pa.DataType) -> str | None:
@@ -62,18 +64,27 @@ def type_of(kind: pa.DataType) -> str | None:
 
 
 def typed(values: pa.Array, column: Column) -> pa.Array:
-    """Give values in the type of their column; NaN is null, as in all translated ADQL.
+    """Give values in the type of their column, such as every database holds.
+
+    NaN is null, as in all translated ADQL, and so are times before the year 1 and after 9999; the character
+    NUL is U+FFFD.
 
     Raises
     ------
     pyarrow.ArrowInvalid
-        If a value is too large for it.
+        If a value is too large for it, or text is not UTF-8.
     """
     if pa.types.is_timestamp(values.type):
         values = values.cast(pa.timestamp("us", values.type.tz)).cast(pa.timestamp("us"))
     values = values.cast(data_type(column.datatype))
     if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_nan(values), None, values)
+        return pc.if_else(pc.is_nan(values), None, values)
+    if pa.types.is_timestamp(values.type):
+        usual = pc.and_(pc.greater_equal(values, _TIMES[0]), pc.less_equal(values, _TIMES[1]))
+        return pc.if_else(usual, values, None)
+    if pa.types.is_string(values.type):
+        values = values.cast(pa.binary()).cast(pa.string())  # which looks at every byte
+        return pc.replace_substring(values, "\0", "\ufffd")
     return values
 
 
