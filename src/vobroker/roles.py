@@ -50,6 +50,8 @@ class Limits:
         guests together.
     retention_days, max_retention_days
         Time that a job is kept: when it does not say, and at most.
+    listeners
+        Streams of events that are followed at the same time: by one caller, or by all guests together.
     """
 
     title: str
@@ -66,6 +68,7 @@ class Limits:
     kept_bytes: int
     retention_days: float
     max_retention_days: float
+    listeners: int
 
 
 @dataclass(frozen=True, slots=True)

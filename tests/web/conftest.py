@@ -22,7 +22,7 @@ from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import Archive, open_archive
 from vobroker.filters import Filter, compile_filter, starter_filters
 from vobroker.pipeline.river import run
-from vobroker.roles import read_roles
+from vobroker.roles import Roles, read_roles
 from vobroker.sources import files
 from vobroker.sources.simulator import as_raw_batches, simulate
 from vobroker.tap import Jobs, Service
@@ -44,6 +44,7 @@ class Served:
     address: str
     archive: Archive
     filters: Sequence[Filter]
+    roles: Roles
 
     def get(self, path: str, **options: object) -> httpx.Response:
         return httpx.get(self.address + path, timeout=30, **options)
@@ -56,13 +57,14 @@ class Served:
 def serving(archive: Archive, filters: Sequence[Filter] = ()) -> Iterator[Served]:
     """Serve an archive from a thread, on a port of the system's choice."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(Service(archive, read_roles(), Jobs(Path(archive.place) / "jobs")), filters=filters)
+    roles = read_roles()
+    app = create_app(Service(archive, roles, Jobs(Path(archive.place) / "jobs")), filters=filters)
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", archive, filters)
+        yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", archive, filters, roles)
     finally:
         app.state.site.closing.set()
         server.should_exit = True

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from vobroker.alerts.columns import ALERT
 from vobroker.archive.rows import jsonable
@@ -71,7 +72,7 @@ _FIELDS: dict[str, tuple[Json, str]] = {
 }
 
 
-def notice(event: VOEvent, *, schema: str = SCHEMA, page: str | None = None) -> Json:
+def notice(event: VOEvent, *, schema: str = SCHEMA, site: str | None = None) -> Json:
     """Give an event as a notice.
 
     Parameters
@@ -80,8 +81,8 @@ def notice(event: VOEvent, *, schema: str = SCHEMA, page: str | None = None) -> 
         Any packet.
     schema
         Address for ``$schema``.
-    page
-        Address of a page about the event.
+    site
+        Address of the web pages that show the event, without a slash at its end.
 
     Returns
     -------
@@ -124,16 +125,16 @@ def notice(event: VOEvent, *, schema: str = SCHEMA, page: str | None = None) -> 
         "mag_error": row.get("mag_error"),
         "mag_system": "AB" if row.get("mag") is not None else None,
         "reference": _references(event),
-        "data_archive_page": page,
+        "data_archive_page": _page(site, event, row) if site else None,
         "additional_info": "\n".join(filter(None, descriptions)),
         "alert": {name: value for name, value in row.items() if value is not None},
     }
     return {name: value for name, value in told.items() if _said(value)}
 
 
-def encode(event: VOEvent, *, schema: str = SCHEMA, page: str | None = None) -> bytes:
+def encode(event: VOEvent, *, schema: str = SCHEMA, site: str | None = None) -> bytes:
     """Give an event as the bytes of a notice, in UTF-8 and on one line; see :func:`notice`."""
-    told = notice(event, schema=schema, page=page)
+    told = notice(event, schema=schema, site=site)
     return json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
@@ -176,6 +177,12 @@ def _observatory(event: VOEvent) -> str | None:
     """Give the observatory's name; generic ones, of regions in space, tell nobody who it was."""
     observatory = event.observatory
     return None if observatory is None or coordinates.region(event) else observatory.id
+
+
+def _page(site: str, event: VOEvent, row: Json) -> str:
+    if row:
+        return f"{site}/alerts/{row['survey']}/{row['alert_id']}"
+    return f"{site}/voevents/one?ivorn={quote(event.ivorn, safe='')}"
 
 
 def _sequence(event: VOEvent) -> str:

@@ -95,15 +95,26 @@ def site_of(request: Request) -> str:
 
 
 def caller_of(request: Request) -> Caller:
+    """Tell who asks; see :func:`caller_with`."""
+    return caller_with(service_of(request).roles, request.headers.get("authorization", ""))
+
+
+def caller_with(roles: Roles, authorization: str) -> Caller:
     """Tell who asks: by a bearer token, or a token as the password of HTTP basic authentication.
+
+    Parameters
+    ----------
+    roles
+        Who may do what.
+    authorization
+        The header; empty where there is none.
 
     Raises
     ------
     TapError
         If there is a token that nobody has: its owner should not be served as a guest.
     """
-    roles = service_of(request).roles
-    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    scheme, _, rest = authorization.partition(" ")
     if not scheme:
         return roles.guest
     token = rest.strip()

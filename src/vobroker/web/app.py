@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
@@ -11,17 +11,30 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vobroker.filters import Filter
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
 from vobroker.web import openapi
-from vobroker.web.pages import alerts, errors, events, filters, live, objects, query, search, status, voevents
+from vobroker.web.pages import (
+    alerts,
+    errors,
+    events,
+    filters,
+    live,
+    objects,
+    query,
+    search,
+    status,
+    streams,
+    voevents,
+)
 from vobroker.web.site import Site
 
-PAGES = (live, filters, objects, alerts, events, voevents, query, search, status)
+PAGES = (live, filters, objects, alerts, events, streams, voevents, query, search, status)
 
 HEADERS = {
     # Everything comes from this server, and nothing that is written into a page can run.
@@ -84,18 +97,40 @@ def _pages(tap: Service, filters: Sequence[Filter], title: str) -> FastAPI:
     openapi.add_to(app, title)
     app.mount("/static", StaticFiles(directory=str(files("vobroker.web") / "static")), name="static")
     errors.add_to(app)
-    app.middleware("http")(_with_headers)
+    app.add_middleware(_WithHeaders)
     app.add_middleware(GZipMiddleware, minimum_size=2048)
     return app
 
 
-async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    try:
-        response = await answer(request)
-    except Exception as error:
-        response = errors.failed(request, error)
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    if response.headers.get("content-type", "").startswith("image/svg"):
-        response.headers["Content-Security-Policy"] = _PICTURE_POLICY
-    return response
+class _WithHeaders:
+    """Puts the rules for browsers into every answer, and answers where a page fails.
+
+    It hands on what is sent as it is sent: a reader who takes nothing holds up who sends to him.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if headers.get("content-type", "").startswith("image/svg"):
+                    headers["Content-Security-Policy"] = _PICTURE_POLICY
+            await send(message)
+
+        try:
+            await self._app(scope, receive, with_headers)
+        except Exception as error:
+            if started:
+                raise
+            await errors.failed(Request(scope), error)(scope, receive, with_headers)

@@ -15,6 +15,7 @@ Json = dict[str, Any]
 
 _PAGE = ("text/html", "application/json")
 _VOEVENT = ("application/x-voevent+xml",)
+_FOLLOWED = ("/events", "/events/{stream}", "/voevents")
 _GIVES: dict[str, tuple[str, ...]] = {
     "/live": ("text/event-stream",),
     "/objects/{survey}/{object_id}/lightcurve.{suffix}": tuple(
@@ -24,6 +25,10 @@ _GIVES: dict[str, tuple[str, ...]] = {
     "/alerts/{survey}/{alert_id}/cutouts/{kind}.fits": ("application/fits",),
     "/alerts/{survey}/{alert_id}/cutouts/{kind}.png": ("image/png",),
     "/events/{stream}/{survey}-{alert_id}.xml": _VOEVENT,
+    "/events/{stream}/{survey}-{alert_id}.json": ("application/json",),
+    "/events/notice.schema.json": ("application/json",),
+    **dict.fromkeys((f"{where}/stream" for where in _FOLLOWED), ("text/event-stream",)),
+    **dict.fromkeys((f"{where}/stream.ndjson" for where in _FOLLOWED), ("application/x-ndjson",)),
     "/voevents/packet.xml": _VOEVENT,
     "/query/plot.{suffix}": ("image/svg+xml", "image/png", "application/json"),
     "/query/check": ("application/json",),
@@ -36,6 +41,7 @@ _GIVES: dict[str, tuple[str, ...]] = {
 _LEADS = {"/search": 303, "/voevents/one": 307}
 _WRONG = {
     400: "The query cannot run, or its result cannot be drawn",
+    401: "Nobody has this token",
     404: "There is no such thing",
     413: "More than may be sent",
     422: "A value cannot be",
@@ -43,6 +49,10 @@ _WRONG = {
     503: "Not now; come again",
 }
 _SAID = {
+    **dict.fromkeys(
+        (f"{where}/stream{suffix}" for where in _FOLLOWED for suffix in ("", ".ndjson")),
+        (401, 404, 422, 500, 503),
+    ),
     "/query/check": (400, 413, 500),
     "/query": (400, 422, 500, 503),
     "/query/plot.{suffix}": (400, 404, 422, 500, 503),

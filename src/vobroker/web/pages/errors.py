@@ -37,7 +37,9 @@ async def _refused(request: Request, error: Exception) -> Response:
     known = error.status_code != 404 or error.detail != "Not Found"
     sentence = error.detail if known else f"There is no page {request.url.path[:100]}."
     near = await run_in_threadpool(_near, site_of(request), request) if error.status_code == 404 else []
-    return _page(request, error.status_code, sentence, near)
+    response = _page(request, error.status_code, sentence, near)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

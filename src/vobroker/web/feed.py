@@ -1,0 +1,198 @@
+"""Events as they come, for many listeners: the archive is asked once for all who are at one place."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
+
+from lxml import etree
+
+from vobroker.archive import Archive, files_of
+from vobroker.publish import gcn
+from vobroker.publish.folder import embedding
+from vobroker.publish.render import packets
+from vobroker.roles import Caller
+from vobroker.voevent import VOEvent, read, write
+from vobroker.voevent.xml import parse
+
+EVERY = 0.5
+"""Seconds after which the archive is asked again whether there is something new."""
+
+BEGINNING = "beginning"
+"""Where a stream can be asked to begin: at all that there is."""
+
+MAX_LISTENERS = 1000
+"""Most listeners at a time, whoever they are."""
+
+_BATCH = 50
+_ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([\w.-]+)["']""")
+_CACHED = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What can be followed: statements that number, find and place events."""
+
+    newest: str
+    place_of: str
+    place_at: str
+
+
+PASSED = Kind(
+    "SELECT coalesce(max(sequence), 0) AS place FROM event",
+    "SELECT sequence AS place FROM event WHERE ivorn = $1",
+    "SELECT coalesce(max(sequence), 0) AS place FROM event WHERE created < $1",
+)
+"""Events of alerts that passed a filter."""
+
+RECEIVED = Kind(
+    "SELECT coalesce(max(number), 0) AS place FROM voevent",
+    "SELECT number AS place FROM voevent WHERE ivorn = $1",
+    "SELECT coalesce(max(number), 0) AS place FROM voevent WHERE received < $1",
+)
+"""Events that came from others."""
+
+_RECEIVED = "SELECT number, ivorn, packet FROM voevent WHERE number > $1 ORDER BY number LIMIT $2"
+
+
+class Item(NamedTuple):
+    """An event as it is sent."""
+
+    place: int
+    ivorn: str
+    content: bytes
+
+
+class Form(NamedTuple):
+    """How events are sent: ``voevent`` or ``gcn``, and of the latter with what addresses."""
+
+    name: str = "voevent"
+    site: str = ""
+
+    @property
+    def encode(self) -> Callable[[VOEvent], bytes]:
+        """What makes an event bytes."""
+        if self.name == "voevent":
+            return write
+        return partial(gcn.encode, schema=f"{self.site}/events/notice.schema.json", site=self.site)
+
+
+class Feed:
+    """What can be followed of an archive; any number of threads may ask."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._lock = threading.Lock()
+        self._known: dict[Kind, tuple[float, int]] = {}
+        self._cached: OrderedDict[tuple[object, ...], list[Item]] = OrderedDict()
+        self._listeners: Counter[str] = Counter()
+
+    def newest(self, kind: Kind) -> int:
+        """Give the place of the newest event, as of half a second ago."""
+        with self._lock:
+            asked, place = self._known.get(kind, (-EVERY, 0))
+            if time.monotonic() - asked < EVERY:
+                return place
+            place = self._place(kind.newest) or 0
+            self._known[kind] = time.monotonic(), place
+            return place
+
+    def begin(self, kind: Kind, since: str) -> int | None:
+        """Give the place behind which a listener begins; None where there is no such event.
+
+        Parameters
+        ----------
+        kind
+            What is followed.
+        since
+            An event's identifier, a time in ISO 8601 (UTC unless it says else), :data:`BEGINNING`, or nothing
+            for what comes.
+
+        Raises
+        ------
+        ValueError
+            If it is none of these.
+        """
+        if not since:
+            return self._place(kind.newest)
+        if since == BEGINNING:
+            return 0
+        if since.startswith("ivo://"):
+            return self._place(kind.place_of, since)
+        told = datetime.fromisoformat(since)
+        return self._place(kind.place_at, told.astimezone(UTC).replace(tzinfo=None) if told.tzinfo else told)
+
+    def after(self, kind: Kind, stream: str | None, form: Form, place: int) -> tuple[list[Item], int]:
+        """Give some events behind a place, and the place behind them: the newest where there are none."""
+        newest = self.newest(kind)
+        if newest <= place:
+            return [], place
+        key = kind, stream, form, place, newest
+        with self._lock:
+            found = self._cached.get(key)
+        if found is None:
+            found = list(self._items(kind, stream, form, place))
+            with self._lock:
+                self._cached[key] = found
+                while len(self._cached) > _CACHED:
+                    self._cached.popitem(last=False)
+        return found, max(found[-1].place, place) if found else newest
+
+    def _items(self, kind: Kind, stream: str | None, form: Form, place: int) -> Iterator[Item]:
+        if kind is RECEIVED:
+            rows = self._archive.query(_RECEIVED, [place, _BATCH]).to_pylist()
+            for row in rows:
+                packet = row["packet"]
+                content = _in_utf8(packet) if form.name == "voevent" else form.encode(read(packet))
+                yield Item(row["number"], row["ivorn"], content)
+            return
+        embed = "none" if form.name == "gcn" else embedding(files_of(self._archive.place) / "voevents")
+        found = packets(
+            self._archive, after=place, stream=stream, batch=_BATCH, form=embed, encode=form.encode
+        )
+        for one in next(found, ()):
+            yield Item(one.sequence, one.ivorn, one.content)
+
+    def _place(self, statement: str, *values: object) -> int | None:
+        rows = self._archive.query(statement, values)["place"].to_pylist()
+        return int(rows[0]) if rows else None
+
+    @contextmanager
+    def listening(self, caller: Caller) -> Iterator[bool]:
+        """Count a listener; give False where there are as many as there may be."""
+        with self._lock:
+            room = (
+                self._listeners[caller.name] < caller.limits.listeners
+                and self._listeners.total() < MAX_LISTENERS
+            )
+            if room:
+                self._listeners[caller.name] += 1
+        try:
+            yield room
+        finally:
+            if room:
+                with self._lock:
+                    self._listeners[caller.name] -= 1
+                    self._listeners += Counter()  # forgets who is at none
+
+
+def _in_utf8(packet: bytes) -> bytes:
+    """Give a packet as it came, or written anew where it is in another encoding than streams are."""
+    declared = _ENCODING.match(packet)
+    if declared is None or declared[1].lower() in (b"utf-8", b"ascii", b"us-ascii"):
+        try:
+            packet.decode()
+        except UnicodeDecodeError:
+            pass
+        else:
+            return packet
+    root = parse(packet, keep=True).getroottree()
+    return bytes(etree.tostring(root, encoding="UTF-8", xml_declaration=True))

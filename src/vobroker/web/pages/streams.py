@@ -1,0 +1,231 @@
+"""Streams of events over HTTP, as server-sent events and as lines of JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, aclosing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
+
+from vobroker.publish import gcn
+from vobroker.tap.errors import TapError
+from vobroker.tap.service import caller_with
+from vobroker.web.asked import tap_address
+from vobroker.web.feed import BEGINNING, EVERY, PASSED, RECEIVED, Form, Item, Kind
+from vobroker.web.limits import Name
+from vobroker.web.site import Site, SiteHere
+
+router = APIRouter()
+
+EVENTS = "text/event-stream"
+LINES = "application/x-ndjson"
+
+HEARTBEAT = 15.0
+"""Seconds after which a listener gets a sign of life when there is nothing else."""
+
+SEND_SECONDS = 60.0
+"""Time for a listener to take what is sent; who does not is let go, and may come again."""
+
+
+class FormName(StrEnum):
+    """What a stream carries: packets, or notices in JSON."""
+
+    voevent = "voevent"
+    gcn = "gcn"
+
+
+@dataclass
+class Asked:
+    """What a listener asks for."""
+
+    request: Request
+    site: SiteHere
+    since: Annotated[
+        str,
+        Query(max_length=1000, description=f"The last event known, a time in UTC, or {BEGINNING}"),
+    ] = ""
+    form: Annotated[FormName, Query(description="VOEvent packets, or notices with the names of GCN")] = (
+        FormName.voevent
+    )
+    follow: Annotated[bool, Query(description="Whether to wait for events that come")] = True
+    last_event_id: Annotated[str, Header(max_length=1000, description="As since, and goes before it")] = ""
+
+
+AskedHere = Annotated[Asked, Depends()]
+
+
+@router.get("/events/stream")
+async def all_events(asked: AskedHere) -> Response:
+    """Stream the events of all filters, as server-sent events."""
+    return await _streamed(asked, PASSED, EVENTS)
+
+
+@router.get("/events/stream.ndjson")
+async def all_lines(asked: AskedHere) -> Response:
+    """Stream the events of all filters, one line of JSON each."""
+    return await _streamed(asked, PASSED, LINES)
+
+
+@router.get("/events/{stream}/stream")
+async def events(asked: AskedHere, stream: Name) -> Response:
+    """Stream the events of a filter, as server-sent events."""
+    return await _streamed(asked, PASSED, EVENTS, stream)
+
+
+@router.get("/events/{stream}/stream.ndjson")
+async def lines(asked: AskedHere, stream: Name) -> Response:
+    """Stream the events of a filter, one line of JSON each."""
+    return await _streamed(asked, PASSED, LINES, stream)
+
+
+@router.get("/voevents/stream")
+async def received_events(asked: AskedHere) -> Response:
+    """Stream the events that are received, as server-sent events."""
+    return await _streamed(asked, RECEIVED, EVENTS)
+
+
+@router.get("/voevents/stream.ndjson")
+async def received_lines(asked: AskedHere) -> Response:
+    """Stream the events that are received, one line of JSON each."""
+    return await _streamed(asked, RECEIVED, LINES)
+
+
+@router.get("/events/notice.schema.json")
+def notice_schema(request: Request) -> Response:
+    """Give the JSON Schema of notices."""
+    return JSONResponse(gcn.json_schema(f"{_base(request)}/events/notice.schema.json"))
+
+
+async def _streamed(asked: Asked, kind: Kind, media_type: str, stream: str | None = None) -> Response:
+    request, site = asked.request, asked.site
+    known = stream is None or stream in site.filters
+    if not known and not await run_in_threadpool(site.archive.events, stream, 0, 1):
+        raise HTTPException(404, f"There is no stream “{stream}”.")
+    try:
+        caller = caller_with(site.tap.roles, request.headers.get("authorization", ""))
+    except TapError as error:
+        raise HTTPException(401, str(error), {"WWW-Authenticate": "Bearer"}) from None
+    since = asked.last_event_id or asked.since
+    try:
+        place = await run_in_threadpool(site.feed.begin, kind, since)
+    except (ValueError, OverflowError):
+        raise HTTPException(
+            422, f"“since” is the ivorn of an event, a time such as 2026-03-05T01:02:03, or {BEGINNING}."
+        ) from None
+    if place is None:
+        raise HTTPException(404, f"There is no event {since[:200]} to go on from.")
+    form = Form(asked.form.value, _base(request) if asked.form is FormName.gcn else "")
+    listening = site.feed.listening(caller)
+    if not listening.__enter__():
+        who = "You follow" if caller.name else "Guests follow"
+        most = caller.limits.listeners
+        raise HTTPException(503, f"{who} {most} streams already; try again later.", {"Retry-After": "30"})
+    write = _event if media_type == EVENTS else _line
+    pieces = _pieces(site, kind, stream, form, place, write, follow=asked.follow)
+    return Stream(pieces, media_type, listening)
+
+
+def _base(request: Request) -> str:
+    """Give the address of the pages as the reader reaches them."""
+    return tap_address(request).rpartition("/")[0]
+
+
+async def _pieces(
+    site: Site,
+    kind: Kind,
+    stream: str | None,
+    form: Form,
+    place: int,
+    write: Callable[[Item, Form], bytes],
+    *,
+    follow: bool,
+) -> AsyncGenerator[bytes, None]:
+    """Give what a listener is sent: some events at a time, and signs of life."""
+    yield b"retry: 3000\n\n" if write is _event else b""
+    quiet = 0.0
+    while not site.closing.is_set():
+        items, place = await run_in_threadpool(site.feed.after, kind, stream, form, place)
+        if items:
+            quiet = 0.0
+            yield b"".join(write(item, form) for item in items)
+        else:
+            if not follow:
+                return
+            await asyncio.sleep(EVERY)
+            quiet += EVERY
+            if quiet >= HEARTBEAT:
+                quiet = 0.0
+                yield b":\n\n" if write is _event else b"\n"
+
+
+def _event(item: Item, form: Form) -> bytes:
+    """Write a server-sent event (WHATWG HTML, section 9.2); each line of its data is a field of its own."""
+    data = b"".join(b"data: %b\n" % line for line in item.content.splitlines())
+    return b"id: %b\nevent: %b\n%b\n" % (item.ivorn.encode(), form.name.encode(), data)
+
+
+def _line(item: Item, form: Form) -> bytes:
+    if form.name == "gcn":
+        return item.content + b"\n"
+    told = {"ivorn": item.ivorn, "voevent": item.content.decode()}
+    return json.dumps(told, ensure_ascii=False).encode() + b"\n"
+
+
+class Stream(Response):
+    """A response without end: who has left or does not take what is sent is forgotten.
+
+    Parameters
+    ----------
+    pieces
+        The body.
+    media_type
+        What the response declares.
+    listening
+        Is left in the end, whatever the end.
+    """
+
+    def __init__(
+        self, pieces: AsyncGenerator[bytes, None], media_type: str, listening: AbstractContextManager[bool]
+    ) -> None:
+        # Packed, it would wait for more to pack; proxies are asked not to hold it back either.
+        headers = {"Cache-Control": "no-store", "Content-Encoding": "identity", "X-Accel-Buffering": "no"}
+        super().__init__(None, 200, headers, media_type)
+        del self.headers["content-length"]
+        self._pieces = pieces
+        self._listening = listening
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._watch, receive, group.cancel_scope)
+                await self._send(send)
+                group.cancel_scope.cancel()
+        finally:
+            self._listening.__exit__(None, None, None)
+
+    async def _send(self, send: Send) -> None:
+        async with aclosing(self._pieces) as pieces:
+            with anyio.move_on_after(SEND_SECONDS) as late:
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                async for piece in pieces:
+                    late.deadline = anyio.current_time() + SEND_SECONDS
+                    if piece:
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    late.deadline = float("inf")  # to wait for an event is no fault of the listener
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    @staticmethod
+    async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
