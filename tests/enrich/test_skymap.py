@@ -99,12 +99,12 @@ def twice(path: Path) -> Path:
 
 
 WRONG = {
-    "row 3: -1 is no probability": damaged(lambda prob: np.put(prob, 2, -4 * np.pi / COUNT)),
+    "row 3: -0.5 is no probability": damaged(lambda prob: np.put(prob, 2, -0.5)),
     "row 8: nan is no probability": damaged(lambda prob: np.put(prob, 7, np.nan)),
     "have the sum 3, not 1": damaged(lambda prob: np.multiply(prob, 3, out=prob)),
     "row 6: the cell lies in another one": twice,
     "no sky of HEALPix cells": lambda path: flat(path, probabilities()[:-1]),
-    "in the system GALACTIC": lambda path: flat(path, probabilities(), COORDSYS="GALACTIC"),
+    "is in Galactic coordinates": lambda path: flat(path, probabilities(), COORDSYS="GALACTIC"),
     "its ordering is not given": lambda path: flat(path, probabilities(), ""),
     "MJD-OBS is yesterday": lambda path: multiorder(path, probabilities(), **{"MJD-OBS": "yesterday"}),
 }

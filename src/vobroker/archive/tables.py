@@ -19,7 +19,7 @@ from vobroker.alerts.columns import (
 )
 from vobroker.alerts.surveys import native_system
 from vobroker.archive.errors import ArchiveError
-from vobroker.enrich.layer import CROSSMATCH, enriched
+from vobroker.enrich.layer import CONTEXT, CROSSMATCH, enriched
 from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.columns import Column, Table
 from vobroker.votypes.types import TYPES
@@ -179,6 +179,8 @@ def _description(name: str) -> str:
         return f"One row per {name} alert, every scalar field as published"
     if name == CROSSMATCH.name:
         return CROSSMATCH.description
+    if name == CONTEXT:
+        return "Where each alert is in the Galaxy and to the ecliptic"
     kind, _, what = name.replace("match_", "catalogue_", 1).partition("_")
     return f"One row per alert in the {kind} {what}"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +17,9 @@ from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, 
 from vobroker.cli.ledger import JsonOption, opened
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
+    from vobroker.enrich import Layer
     from vobroker.enrich.catalogue import Info, Roles
 
 Name = Annotated[str, typer.Argument(help="Name of the catalogue.")]
@@ -192,33 +194,54 @@ def show_kind(kind: str, name: str, archive: str, as_json: bool) -> None:
     list_tables({matcher.table.name: matcher.table})
 
 
-def match(name: Name, archive: ArchiveOption = DEFAULT_ARCHIVE) -> None:
+def match(
+    name: Annotated[str, typer.Argument(help="Name of the catalogue.")] = "",
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Compare with all there is: watchlists, regions and maps too.")
+    ] = False,
+) -> None:
     """Match all alerts of the archive; what was stored of them and this catalogue is replaced."""
-    match_kind("catalogue", name, archive)
+    if bool(name) == everything:
+        fail("name a catalogue, or --all", 2)
+    if name:
+        match_kind("catalogue", name, archive)
+        return
+    from vobroker.cli.ingest import enrichment_of
+
+    _match(archive, lambda: enrichment_of(archive).layers)
 
 
 def match_kind(kind: str, name: str, archive: str) -> None:
     """Compare the alerts of an archive with one thing of its store."""
-    from vobroker.archive import ArchiveError, access
-    from vobroker.enrich import EnrichError
     from vobroker.enrich.store import layer
-    from vobroker.pipeline.rematch import rematch
 
     folder = _place(kind, name, archive)
+    _match(archive, lambda: [layer(folder)])
+
+
+def _match(archive: str, layers: Callable[[], Iterable[Layer]]) -> None:
+    from vobroker.archive import ArchiveError, access
+    from vobroker.enrich import EnrichError
+    from vobroker.pipeline.rematch import rematch
+
     opened(archive).close()  # there must be one: it is not made here
     turns = access(archive)
     try:
         with progress() as bar:
-            task = bar.add_task("matching", total=None, note="alerts")
-            found = layer(folder)
-            alerts, rows = rematch(
-                turns, found, watch=lambda done, total: bar.update(task, completed=done, total=total)
-            )
+            for layer in layers():
+                task = bar.add_task(layer.table.name, total=None, note="alerts")
+                watch = partial(_advance, bar, task)
+                alerts, rows = rematch(turns, layer, watch=watch)
+                out.print(f"{rows:,} of {alerts:,} alerts are in {layer.table.name}", highlight=False)
     except (ArchiveError, EnrichError) as error:
         fail(str(error))
     finally:
         turns.close()
-    out.print(f"{rows:,} of {alerts:,} alerts are in {found.table.name}", highlight=False)
+
+
+def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
 
 
 def remove(name: Name, archive: ArchiveOption = DEFAULT_ARCHIVE) -> None:

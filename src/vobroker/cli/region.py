@@ -1,11 +1,11 @@
-"""``vobroker region`` and ``vobroker skymap``: parts of the sky that alerts may be in."""
+"""``vobroker region``, ``skymap`` and ``dustmap``: what is known of parts of the sky."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,19 +13,18 @@ from vobroker.cli.catalogue import DescriptionOption, NameOption, match_kind, re
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
 from vobroker.cli.ledger import JsonOption
 
-if TYPE_CHECKING:
-    from vobroker.enrich import region, skymap
-
 Name = Annotated[str, typer.Argument(help="Its name.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add both command groups."""
+    """Add the command groups."""
     regions = typer.Typer(help="Regions of the sky, as MOCs.", no_args_is_help=True)
     regions.command("add", help="Take a region out of a MOC: FITS, JSON or text.")(add_region)
     maps = typer.Typer(help="Sky maps of gravitational waves and the like.", no_args_is_help=True)
     maps.command("add", help="Take a sky map out of a FITS file.")(add_map)
-    for kind, group in (("region", regions), ("skymap", maps)):
+    dust = typer.Typer(help="Dust maps, for the reddening in the table context.", no_args_is_help=True)
+    dust.command("add", help="Take a HEALPix map of E(B-V) out of a FITS file.")(add_dust)
+    for kind, group in (("region", regions), ("skymap", maps), ("dustmap", dust)):
         group.command("list", help="List them.")(list_)
         group.command("match", help="Compare the alerts of the archive with one, anew.")(match)
         group.command("remove", help="Remove one; what the archive has of it stays.")(remove)
@@ -74,17 +73,39 @@ def add_map(
     )
 
 
+def add_dust(
+    file: Annotated[Path, typer.Argument(help="HEALPix map of the whole sky, equatorial or Galactic.")],
+    *,
+    name: NameOption,
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
+    column: Annotated[
+        str, typer.Option(help="Column with E(B-V) in magnitudes.", show_default="the first")
+    ] = "",
+    description: DescriptionOption = "",
+) -> None:
+    """Take a dust map; reddening comes from it with the next batch."""
+    from vobroker.enrich import EnrichError, context
+
+    try:
+        info = context.add(store_of(archive), name, file, column=column, description=description)
+    except EnrichError as error:
+        fail(str(error))
+    out.print(
+        f"E(B-V) in cells of order {info.order}; filters and queries call it context.ebv", highlight=False
+    )
+
+
 def list_(
     context: typer.Context, archive: ArchiveOption = DEFAULT_ARCHIVE, as_json: JsonOption = False
 ) -> None:
-    """List the regions, or the sky maps."""
+    """List what there is of a kind."""
     from rich.markup import escape
     from rich.table import Table
 
     from vobroker.enrich import EnrichError, store
 
     try:
-        found: list[region.Info | skymap.Info] = [
+        found: list[Any] = [
             layer.info  # type: ignore[attr-defined]
             for layer in store.layers(store_of(archive), _kind(context))
         ]
@@ -102,6 +123,8 @@ def list_(
 def _size(info: Any) -> str:
     if info.kind == "region":
         return f"{100 * info.sky:.4g} % of the sky"
+    if info.kind == "dustmap":
+        return f"order {info.order}"
     return f"90 % in {info.area:,.4g} square degrees"
 
 

@@ -276,12 +276,12 @@ def read(folder: Path) -> Info:
         raise EnrichError(f"{folder} is no catalogue, or a damaged one: {error}") from error
 
 
-def kind_of(folder: Path) -> str:
-    """Give what is in a folder of the store, for a sentence."""
+def kind_of(folder: Path, otherwise: str = "catalogue") -> str:
+    """Give what is in a folder of the store; what cannot be told is ``otherwise``."""
     try:
         return str(json.loads((folder / INFO).read_text())["kind"])
     except (OSError, ValueError, TypeError, KeyError):
-        return "catalogue"
+        return otherwise
 
 
 # -- columns -------------------------------------------------------------------------------------------

@@ -38,19 +38,26 @@ CROSSMATCH = Table(
 )
 """All matches of all catalogues."""
 
-PREFIXES = ("match_", "watchlist_", "region_", "skymap_")
-"""How the names of the tables begin that this floor makes."""
+CONTEXT = "context"
+"""Name of the table that says where alerts are in the Galaxy."""
+
+_PREFIXES = ("match_", "watchlist_", "region_", "skymap_")
 
 
 def enriched(name: str) -> bool:
     """Whether a table of an archive was made here, and is none of a survey's."""
-    return name == CROSSMATCH.name or name.startswith(PREFIXES)
+    return name == CROSSMATCH.name or has_one_row(name)
+
+
+def has_one_row(name: str) -> bool:
+    """Whether a table made here has at most one row an alert, so that filters may join it."""
+    return name == CONTEXT or name.startswith(_PREFIXES)
 
 
 def command_of(table: str) -> str:
     """Give the command that compares the alerts of an archive with what a table is of."""
     kind, _, name = table.partition("_")
-    return f"{'catalogue' if kind == 'match' else kind} match {name}"
+    return f"{kind if name and kind != 'match' else 'catalogue'} match {name or '--all'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cdshealpix
 import numpy as np
 import pyarrow as pa
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from vobroker.enrich import cells
+from vobroker.enrich import cells, healpix_map
 from vobroker.enrich.catalogue import free_place
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.formats.fits import BinaryTable, binary_table
@@ -31,9 +30,6 @@ from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Column, Table
 
 KIND = "skymap"
-MAX_CELLS = 50_331_648
-"""Most cells: as many as an order of 11 has."""
-
 LEVEL = 0.99
 """Level up to which alerts have a row unless another is given."""
 
@@ -136,9 +132,7 @@ def add(store: Path, name: str, path: Path, *, level: float = LEVEL, description
         pairs, density = _flat(unit, names.get("PROB") or names["PROBABILITY"], path)
     else:
         raise EnrichError(f"{path} is no sky map: it has neither UNIQ and PROBDENSITY nor PROB")
-    bad = np.flatnonzero(~(density >= 0) | ~np.isfinite(density))
-    if bad.size:
-        raise EnrichError(f"{path}, row {bad[0] + 1}: {density[bad[0]]:g} is no probability")
+    _check(density, path)
     area = (pairs[:, 1] - pairs[:, 0]) * (_SKY / CELLS)
     total = float(np.sum(density * area))
     if not 0.9 <= total <= 1.1:
@@ -174,35 +168,30 @@ def add(store: Path, name: str, path: Path, *, level: float = LEVEL, description
 
 
 def _multiorder(unit: BinaryTable, names: dict[str, str], path: Path) -> tuple[cells.Cells, Reals]:
-    if len(unit.rows) > MAX_CELLS:
-        raise EnrichError(f"{path} has {len(unit.rows):,} cells, more than {MAX_CELLS:,}")
-    _refuse_galactic(unit.header, path)
+    if len(unit.rows) > healpix_map.MAX_CELLS:
+        raise EnrichError(f"{path} has {len(unit.rows):,} cells, more than {healpix_map.MAX_CELLS:,}")
+    _refuse_galactic(unit, path)
     order, cell = cells.from_uniq(unit.numbers(names["UNIQ"]), str(path))
     return cells.ranges(order, cell), unit.numbers(names["PROBDENSITY"]).astype(np.float64)
 
 
 def _flat(unit: BinaryTable, name: str, path: Path) -> tuple[cells.Cells, Reals]:
-    _refuse_galactic(unit.header, path)
-    values = unit.numbers(name).ravel()
-    side = math.isqrt(len(values) // 12)
-    if 12 * side * side != len(values) or side & (side - 1) or not side or len(values) > MAX_CELLS:
-        raise EnrichError(f"{path} has {len(values):,} cells, which is no sky of HEALPix cells, or too fine")
-    order = side.bit_length() - 1
-    numbers = np.arange(len(values), dtype=np.uint64)
-    ordering = str(unit.header.get("ORDERING", "")).strip().upper()
-    if ordering == "RING":
-        numbers = np.asarray(cdshealpix.from_ring(numbers, order, num_threads=1))
-    elif not ordering.startswith("NEST"):
-        raise EnrichError(
-            f"{path} is no sky map: its ordering is {ordering or 'not given'}, not NESTED or RING"
-        )
-    return cells.ranges(order, numbers.astype(np.int64)), values.astype(np.float64) * (len(values) / _SKY)
+    _refuse_galactic(unit, path)
+    values = unit.numbers(name).ravel().astype(np.float64)
+    _check(values, path)  # while rows are those of the file
+    order, found = healpix_map.nested(unit, values, path)
+    return cells.ranges(order, np.arange(len(found))), found * (len(found) / _SKY)
 
 
-def _refuse_galactic(header: Any, path: Path) -> None:
-    system = str(header.get("COORDSYS", "C")).strip().upper()
-    if system not in ("C", "ICRS", "EQUATORIAL", ""):
-        raise EnrichError(f"{path} is in the system {system}; one in equatorial coordinates (C) is needed")
+def _check(values: Reals, path: Path) -> None:
+    bad = np.flatnonzero(~((values >= 0) & np.isfinite(values)))
+    if bad.size:
+        raise EnrichError(f"{path}, row {bad[0] + 1}: {values[bad[0]]:g} is no probability")
+
+
+def _refuse_galactic(unit: BinaryTable, path: Path) -> None:
+    if healpix_map.system(unit, path) != "C":
+        raise EnrichError(f"{path} is in Galactic coordinates; equatorial ones (C) are needed")
 
 
 def _levels(density: Reals, area: Reals, total: float) -> Reals:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from vobroker.enrich import catalogue, region, skymap
+from vobroker.enrich import catalogue, context, region, skymap
 from vobroker.enrich.catalogue import Info
+from vobroker.enrich.context import Context
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.layer import CROSSMATCH, Found, Layer
 from vobroker.enrich.match import Matcher
@@ -25,6 +26,7 @@ LAYERS: dict[str, Callable[[Path], Layer]] = {
     "watchlist": Matcher,
     region.KIND: Region,
     skymap.KIND: SkyMap,
+    context.KIND: Context,
 }
 """What reads a folder of the store, by its kind."""
 
@@ -62,7 +64,7 @@ def layers(store: Path, kind: str) -> list[Layer]:
 
 
 def remove(store: Path, name: str, kind: str) -> None:
-    """Remove a catalogue; who has it in use goes on with it until it ends.
+    """Remove a catalogue, damaged or not; who has it in use goes on with it for the batch in hand.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def remove(store: Path, name: str, kind: str) -> None:
     """
     catalogue.check_name(name, kind)
     folder = store / name
-    if not folder.is_dir() or catalogue.kind_of(folder) != kind:
+    if not folder.is_dir() or catalogue.kind_of(folder, kind) != kind:
         raise EnrichError(f"there is no {kind} called '{name}' in {store}")
     gone = store / f".{name}.gone"
     shutil.rmtree(gone, ignore_errors=True)
@@ -79,22 +81,38 @@ def remove(store: Path, name: str, kind: str) -> None:
     shutil.rmtree(gone)
 
 
-@dataclass(frozen=True, slots=True)
 class Enrichment:
-    """All layers of a store, or none."""
+    """All that alerts are compared with: what is in a store, as it comes and goes, or nothing.
 
-    layers: Sequence[Layer] = ()
+    Attributes
+    ----------
+    layers
+        What is there.
+    damaged
+        Why something that came later is not, by its folder.
+    """
+
+    def __init__(self, layers: Sequence[Layer] = (), store: Path | None = None) -> None:
+        self.layers = tuple(layers)
+        self.damaged: dict[str, str] = {}
+        self._store = store
+        self._seen: dict[str, tuple[int, Layer]] = {}
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, store: Path) -> Enrichment:
-        """Open all that is in a store.
+        """Open all that is in a store, and look there for more before each batch.
 
         Raises
         ------
         EnrichError
             If something in it is damaged.
         """
-        return cls([layer(store / name) for name in names(store)])
+        opened = cls(store=store)
+        opened._look(store)
+        for reason in opened.damaged.values():
+            raise EnrichError(reason)
+        return opened
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -103,7 +121,30 @@ class Enrichment:
 
     def of(self, alert: pa.RecordBatch) -> dict[str, Found]:
         """Compare alerts with every layer; one that fails says why, and does not keep the others."""
+        if self._store is not None:
+            with self._lock:
+                self._look(self._store)
         return {layer.table.name: _of(layer, alert) for layer in self.layers}
+
+    def _look(self, store: Path) -> None:
+        """Open what is new in the store, and forget what is gone from it."""
+        seen: dict[str, tuple[int, Layer]] = {}
+        damaged: dict[str, str] = {}
+        for name in names(store):
+            try:
+                when = (store / name / catalogue.INFO).stat().st_mtime_ns
+                known = self._seen.get(name)
+                seen[name] = known if known and known[0] == when else (when, layer(store / name))
+            except (EnrichError, OSError) as error:
+                damaged[name] = str(error)
+        self._seen, self.damaged = seen, damaged
+        found = [one for _, one in seen.values()]
+        if not any(isinstance(one, Context) for one in found):
+            found.append(_NOWHERE)
+        self.layers = tuple({one.table.name: one for one in found}.values())
+
+
+_NOWHERE = Context()
 
 
 def layer(folder: Path) -> Layer:

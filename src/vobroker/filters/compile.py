@@ -15,7 +15,7 @@ from vobroker.adql.check import Field
 from vobroker.adql.platforms.duckdb import DuckDB
 from vobroker.adql.printer import to_text
 from vobroker.alerts.columns import ALERT
-from vobroker.enrich.layer import PREFIXES
+from vobroker.enrich.layer import has_one_row
 from vobroker.filters.tables import filter_tables
 from vobroker.votypes.columns import Column, Table
 
@@ -252,14 +252,14 @@ def _check_shape(query: tree.Query) -> tuple[str | None, dict[str, bool]]:
 def _joined(select: tree.Select, refuse: Any) -> tuple[str | None, dict[str, bool]]:
     """Give the native table that is named, and those of enrichment with whether a row is needed."""
     names = [name.lower() for name in _tables(select.tables)]
-    native = [name for name in names if name != ALERT.name and not name.startswith(PREFIXES)]
+    native = [name for name in names if name != ALERT.name and not has_one_row(name)]
     (whole,) = select.tables if len(select.tables) == 1 else (None,)
     joins = whole.joins if isinstance(whole, tree.JoinedTable) else ()
     needed = [True, *(join.kind == "INNER" for join in joins)]
     by_id = all(
         isinstance(join.condition, tuple)
         and {name.text.lower() for name in join.condition} == {"survey", "alert_id"}
-        and (join.kind == "INNER" or (join.kind == "LEFT" and name.startswith(PREFIXES)))
+        and (join.kind == "INNER" or (join.kind == "LEFT" and has_one_row(name)))
         for join, name in zip(joins, names[1:], strict=False)
     )
     if whole is None or len(needed) != len(names) or len(set(names)) < len(names) or not by_id or native[1:]:
@@ -268,7 +268,7 @@ def _joined(select: tree.Select, refuse: Any) -> tuple[str | None, dict[str, boo
             " of catalogues, regions and sky maps are joined likewise, or by LEFT JOIN.",
             select.tables[0],
         )
-    enriched = {name: must for name, must in zip(names, needed, strict=True) if name.startswith(PREFIXES)}
+    enriched = {name: must for name, must in zip(names, needed, strict=True) if has_one_row(name)}
     return (native[0] if native else None), enriched
 
 

@@ -165,7 +165,7 @@ def _commit(
             archived += len(fresh)
             found = enrichment.of(fresh.alert)
             transaction.add_enriched(tables_for(found))
-            counts.failed |= {name: one.error for name, one in found.items() if one.error}
+            counts.failed |= enrichment.damaged | {n: one.error for n, one in found.items() if one.error}
             results = filtering.run(filters, fresh, found, standing=counts.standing)
             transaction.add_matches(results, fresh)
             for result in results:
