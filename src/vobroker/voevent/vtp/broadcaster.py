@@ -48,8 +48,11 @@ _MAX_NAKS = 10
 SAMPLE = b"""<?xml version="1.0" encoding="UTF-8"?>
 <voe:VOEvent xmlns:voe="http://www.ivoa.net/xml/VOEvent/v2.0" ivorn="ivo://org.example/sample#1" role="test"
  version="2.0"><Who><AuthorIVORN>ivo://org.example/author</AuthorIVORN><Date>2026-01-01T00:00:00</Date></Who>
-</voe:VOEvent>"""
-"""What filters are tried on while there is no event."""
+<What><Param name="a" value="1"/><Group name="b"><Param name="c" value="2"/></Group></What><WhereWhen>
+<ObsDataLocation><ObservatoryLocation/><ObservationLocation><AstroCoordSystem/><AstroCoords/></ObservationLocation>
+</ObsDataLocation></WhereWhen><How/><Why importance="1"><Concept/><Inference><Name/></Inference></Why>
+<Citations><EventIVORN cite="followup"/></Citations></voe:VOEvent>"""
+"""What filters are tried on besides the newest event, so that their functions are called."""
 
 
 class Sent(NamedTuple):
@@ -230,9 +233,9 @@ class Subscription(Connection):
         try:
             if len(wanted) > self.limits.filters:
                 raise FilterError(f"there are {len(wanted)} filters; the limit is {self.limits.filters}")
-            sample = self.listener.recent[-1].content if self.listener.recent else SAMPLE
+            samples = [SAMPLE, *(event.content for event in self.listener.recent[-1:])]
             for name, text in dict.fromkeys(wanted):
-                taken.append(await self.listener.filters.take(name, text, sample))
+                taken.append(await self.listener.filters.take(name, text, samples))
             if not self._told:
                 await self._go_back(message)
         except VTPError as error:
@@ -507,4 +510,4 @@ class Broadcaster(Listener[Subscription]):
 
     def state(self) -> list[SubscriberState]:
         """Tell how all subscribers are."""
-        return [one.state() for one in self.connections]
+        return [one.state() for one in self.connections if one.closing is None]

@@ -63,7 +63,7 @@ class Filter:
         self._turn = asyncio.Lock()
         self._known: dict[int, bool] = {}
 
-    async def try_on(self, event: bytes) -> None:
+    async def try_on(self, events: Sequence[bytes]) -> None:
         """Find out whether the filter can be used.
 
         Raises
@@ -71,7 +71,7 @@ class Filter:
         FilterError
             If it cannot.
         """
-        await self._judge.judge(self.text, [event], self._seconds, trial=True)
+        await self._judge.judge(self.text, events, self._seconds, trial=True)
 
     async def passing(self, events: Sequence[tuple[int, bytes]]) -> set[int]:
         """Give the numbers of the events that pass; each is judged once.
@@ -112,8 +112,8 @@ class Filters:
     def __len__(self) -> int:
         return len(self._used)
 
-    async def take(self, name: str, text: str, sample: bytes) -> Filter:
-        """Give the filter of a text, for one more subscriber; it is tried on a sample.
+    async def take(self, name: str, text: str, samples: Sequence[bytes]) -> Filter:
+        """Give the filter of a text, for one more subscriber; it is tried on samples.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class Filters:
         found = self._used.get((name, text))
         if found is None:
             found = Filter(self.judges[name], name, text, self._seconds)
-            await found.try_on(sample)
+            await found.try_on(samples)
             found = self._used.setdefault((name, text), found)
         found.users += 1
         return found

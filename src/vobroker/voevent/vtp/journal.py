@@ -202,22 +202,24 @@ class Journal:
         verdicts = []
         with self._transaction() as writer:
             for event, peer in events:
-                row = writer.execute(
-                    "INSERT INTO event (ivorn, digest, received, peer, content) VALUES (?, ?, ?, ?, ?)"
-                    " ON CONFLICT (ivorn) DO NOTHING RETURNING sequence",
-                    (event.ivorn, event.digest, when, peer, event.content),
-                ).fetchone()
-                verdicts.append(
-                    Verdict(Fate.NEW, row[0], when) if row else self._again(writer, event, peer, when)
-                )
+                verdicts.append(self._judge(writer, event, peer, when))
             for name, number, mark in places:
                 self._note(writer, name, number, mark)
         return verdicts
 
-    def _again(self, writer: sqlite3.Connection, event: Event, peer: str, when: float) -> Verdict:
-        sequence, digest, received, content = writer.execute(
+    def _judge(self, writer: sqlite3.Connection, event: Event, peer: str, when: float) -> Verdict:
+        # Looked for first: an insertion that fails would use a number up.
+        known = writer.execute(
             "SELECT sequence, digest, received, content FROM event WHERE ivorn = ?", (event.ivorn,)
         ).fetchone()
+        if known is None:
+            number = writer.execute(
+                "INSERT INTO event (ivorn, digest, received, peer, content) VALUES (?, ?, ?, ?, ?)",
+                (event.ivorn, event.digest, when, peer, event.content),
+            ).lastrowid
+            assert number is not None
+            return Verdict(Fate.NEW, number, when)
+        sequence, digest, received, content = known
         if digest == event.digest or _same(content, event.content):
             return Verdict(Fate.KNOWN, sequence, received)
         writer.execute(

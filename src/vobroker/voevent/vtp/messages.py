@@ -182,6 +182,10 @@ class Acks:
     __slots__ = ("_head", "_rest")
 
     _ORIGIN = b"<Origin>"
+    _REST = (
+        rb"[ \t\r\n]*([!-%%'-;=-~]*)[ \t\r\n]*</Origin>\s*(?:<Response>[^<&]*</Response>\s*)?"
+        rb"<TimeStamp>[^<&]*</TimeStamp>\s*</%sTransport>\s*"
+    )
 
     def __init__(self) -> None:
         self._head = b""
@@ -201,11 +205,7 @@ class Acks:
         end = re.search(rb"</([\w.-]+:)?Transport>\s*\Z", rest)
         if message.role != "ack" or message.params or message.result or not mark or not end:
             return
-        pattern = re.compile(
-            rb"\s*([^<&]*?)\s*</Origin>\s*(?:<Response>[^<&]*</Response>\s*)?<TimeStamp>[^<&]*</TimeStamp>\s*</"
-            + re.escape(end[1] or b"")
-            + rb"Transport>\s*"
-        )
+        pattern = re.compile(self._REST % re.escape(end[1] or b""))
         found = pattern.fullmatch(rest)
         # A head that is ASCII means the same in every encoding that the rest can be read in.
         if found and head.isascii() and found[1] == message.origin.encode() and b"\0" not in head:

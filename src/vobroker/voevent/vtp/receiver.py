@@ -168,8 +168,7 @@ class Submission(Connection):
     def _message(self, message: Message) -> None:
         """Answer a message that is no event; the only one that an author has use for is authenticate."""
         if message.role != "authenticate":
-            self.refuse(f"a receiver has no use for {message.role}")
-            return
+            raise VTPError(f"a receiver has no use for {message.role}")
         proof = message.value(tokens.PROOF)
         if self.listener.tokens and proof is not None:
             name = tokens.whose(self.listener.tokens, self._challenge, proof) if self._challenge else None
