@@ -23,6 +23,7 @@ GROUPS = (
     "voevent",
     "vtp",
     "simulate",
+    "gateway",
     "serve",
     "token",
     "adql",

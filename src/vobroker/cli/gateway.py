@@ -1,0 +1,92 @@
+"""``vobroker gateway``: the streams of an archive for the world, in a process of their own."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
+from vobroker.cli.ingest import chosen_filters, enrichment_of
+from vobroker.cli.serve import _listen, _shown
+from vobroker.cli.token import RolesOption, TokensOption, read_allowed
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from starlette.applications import Starlette
+
+DEFAULT_PORT = 8088
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help="Serve the streams of an archive, and nothing else of the broker.")(gateway)
+
+
+def gateway(
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = DEFAULT_PORT,
+    filters: Annotated[
+        Path | None,
+        typer.Option(help="Folder of .adql filters, or one file; the starter filters when not given."),
+    ] = None,
+    roles: RolesOption = None,
+    tokens: TokensOption = None,
+    audit: Annotated[Path | None, typer.Option(help="File for one line of JSON a request.")] = None,
+    requests: Annotated[
+        float,
+        typer.Option(help="Requests that an address may make a minute; a tenth of them at once.", min=1),
+    ] = 600,
+    title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
+) -> None:
+    """Serve until interrupted; listeners are told to come back, and go on from their cursors."""
+    from vobroker.archive import ArchiveError, open_archive
+    from vobroker.gateway import CursorError, create_app, create_streams
+
+    allowed = read_allowed(roles, tokens)
+    chosen = chosen_filters(filters, enrichment_of(archive))
+    with _listen(host, port) as listener:
+        here = f"http://{_shown(host)}:{listener.getsockname()[1]}/streams/"
+        try:
+            with open_archive(archive, read_only=True) as store:
+                streams = create_streams(
+                    store,
+                    allowed,
+                    filters=chosen,
+                    title=title,
+                    audit=audit,
+                    requests_a_minute=requests,
+                )
+                out.print(f"[bold]{title}[/] streams at {here}   Ctrl-C ends it", highlight=False)
+                run(create_app(streams), listener)
+        except (ArchiveError, CursorError) as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"{error.filename}: {error.strerror}")
+
+
+def run(app: Starlette, listener: socket.socket) -> None:
+    """Serve until a signal ends it; whoever listens is let go first."""
+    import uvicorn
+
+    from vobroker.gateway.patience import Patient
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.gateway.hub.close()
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(
+        app,
+        http=Patient,
+        log_level="warning",
+        server_header=False,
+        headers=[("Server", "vobroker")],
+        timeout_graceful_shutdown=3,
+        ws_max_size=64_000,
+    )
+    Server(config).run(sockets=[listener])

@@ -1,0 +1,130 @@
+"""One reader of the archive for all listeners: each page of a stream is made once, whoever listens.
+
+A listener holds a place and no messages. Those who are at the same place get the same page; one who is slow
+stays where it is and finds what it missed in the archive, so that memory does not grow with its delay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from vobroker.archive import Archive
+from vobroker.gateway.cursor import Cursors, Since
+from vobroker.gateway.messages import Message, messages
+
+EVERY = 0.25
+"""Seconds after which the archive is asked again whether there is something new."""
+
+PAGE = 100
+"""Most alerts of a page."""
+
+KEPT = 64
+"""Pages that are kept for those who come to the same place later."""
+
+_NEWEST = "SELECT coalesce(max(sequence), 0) AS place FROM event"
+_BEFORE = "SELECT coalesce(max(sequence), 0) AS place FROM event WHERE created < $1"
+
+Framing = Callable[[str, bytes], bytes]
+"""What makes a cursor and a message one piece of a stream."""
+
+
+class Page:
+    """Some alerts of a stream in one format, and the place behind them."""
+
+    def __init__(self, found: Sequence[Message], end: int, seal: Callable[[int], str]) -> None:
+        self.messages = found
+        self.end = end
+        self._seal = seal
+        self._framed: dict[Framing, bytes] = {}
+
+    @cached_property
+    def cursors(self) -> list[str]:
+        """The cursor behind each message."""
+        return [self._seal(message.place) for message in self.messages]
+
+    def framed(self, framing: Framing) -> bytes:
+        """Give all messages as a stream has them; made once for all listeners."""
+        if framing not in self._framed:
+            pieces = zip(self.cursors, self.messages, strict=True)
+            self._framed[framing] = b"".join(framing(cursor, message.content) for cursor, message in pieces)
+        return self._framed[framing]
+
+
+class Hub:
+    """What the listeners of one process share; to be used in one event loop.
+
+    Parameters
+    ----------
+    archive
+        Where the alerts are; any thread may read it.
+    cursors
+        What makes cursors.
+    """
+
+    def __init__(self, archive: Archive, cursors: Cursors) -> None:
+        self.archive = archive
+        self.cursors = cursors
+        self.closing = False
+        self.newest = 0
+        self._news = asyncio.Event()
+        self._pages: OrderedDict[tuple[str, str, str, int, int], asyncio.Task[Page]] = OrderedDict()
+
+    async def run(self) -> None:
+        """Look for what is new until :meth:`close`."""
+        while not self.closing:
+            place = await asyncio.to_thread(self._place, _NEWEST)
+            if place > self.newest:
+                self.newest = place
+                self._wake()
+            await asyncio.sleep(EVERY)
+
+    def close(self) -> None:
+        """Let every listener end."""
+        self.closing = True
+        self._wake()
+
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def news(self, place: int, seconds: float) -> bool:
+        """Wait until there is something behind a place, at most some seconds; say whether there is."""
+        if self.newest <= place and not self.closing:
+            try:
+                await asyncio.wait_for(self._news.wait(), seconds)
+            except TimeoutError:
+                return False
+        return self.newest > place
+
+    async def begin(self, since: Since) -> int:
+        """Give the place behind which a listener begins."""
+        if since.place is not None:
+            return since.place
+        if since.time is not None:
+            return await asyncio.to_thread(self._place, _BEFORE, since.time)
+        return await asyncio.to_thread(self._place, _NEWEST)
+
+    async def after(self, stream: str, form: str, place: int, site: str = "") -> Page:
+        """Give a page of what is behind a place; the page's end is behind all that was looked at."""
+        newest = max(self.newest, place)
+        key = stream, form, site, place, newest
+        task = self._pages.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
+            task = asyncio.create_task(asyncio.to_thread(self._page, *key))
+            self._pages[key] = task
+            while len(self._pages) > KEPT:
+                self._pages.popitem(last=False)
+        # One listener who leaves does not take the page from the others.
+        return await asyncio.shield(task)
+
+    def _page(self, stream: str, form: str, site: str, place: int, newest: int) -> Page:
+        found = messages(self.archive, stream, place, PAGE, form, site) if newest > place else []
+        end = found[-1].place if len(found) == PAGE else max(newest, found[-1].place if found else place)
+        return Page(found, end, lambda at: self.cursors.seal(stream, at))
+
+    def _place(self, statement: str, *values: datetime) -> int:
+        return int(self.archive.query(statement, values)["place"][0].as_py())
