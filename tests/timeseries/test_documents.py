@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +15,12 @@ from astropy.io import fits
 from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
-from vobroker.timeseries import documents
+from vobroker.timeseries import compare, documents, plot, xml
 from vobroker.timeseries.dialects import DIALECTS
 from vobroker.timeseries.errors import TimeSeriesError
-from vobroker.timeseries.series import MJD, Band, Series, TimeFrame, described
+from vobroker.timeseries.series import MJD, Band, Document, Series, TimeFrame, described
 
 HEAD = '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE>'
 TAIL = "</RESOURCE></VOTABLE>"
@@ -308,3 +310,71 @@ def test_a_kepler_file_counts_from_its_own_origin() -> None:
     assert series.time == TimeFrame("TDB", 2454833.0, "BARYCENTER")
     assert (series.object_id, series.ra, series.space.system) == ("KIC 8462852", 301.564, "ICRS")
     assert (series.roles["flux"], series.roles["flux_error"]) == ("PDCSAP_FLUX", "PDCSAP_FLUX_ERR")
+
+
+def test_a_million_elements_are_refused_and_the_cells_are_not_among_them() -> None:
+    with pytest.raises(TimeSeriesError, match="has 25007 elements beside its cells; the limit is 20000"):
+        documents.read(votable(TIME + MAG, ROW, before="<GROUP/>" * 25_000))
+    assert len(one(votable(TIME + MAG, ROW * 25_000))) == 25_000
+
+
+def test_many_like_elements_are_named_as_few_are() -> None:
+    few = etree.fromstring(
+        "<a><b name='x'/><b name='x'/><b ID='1'/><c dmrole='r'/><ATTRIBUTE dmrole='s'/></a>"
+    )
+    many = etree.fromstring(etree.tostring(few))
+    many.extend(etree.Element("other") for _ in range(100))
+    assert [xml.path(child) for child in few] == [
+        "/a/b[1]", "/a/b[2]", '/a/b[@ID="1"]', "/a/c", '/a/ATTRIBUTE[@dmrole="s"]',
+    ]  # fmt: skip
+    assert [xml.path(child) for child in many][:5] == [xml.path(child) for child in few]
+    assert xml.path(many[-1]) == "/a/other[100]"
+
+
+def test_of_many_oddities_the_first_are_told() -> None:
+    systems = "".join(f'<TIMESYS ID="t{n}" timescale="TT" refposition="BARYCENTER"/>' for n in range(500))
+    notes = one(votable(TIME + MAG, ROW, before=systems)).notes
+    assert sum("nothing refers to " in note for note in notes) == 200
+    assert "there is more that is missing or odd" in notes
+
+
+def test_a_table_of_objects_is_parted_in_their_order() -> None:
+    name = '<FIELD name="source_id" datatype="long" ucd="meta.id;meta.main"/>\n'
+    rows = "".join(f"<TR><TD>{n}</TD><TD>15</TD><TD>{n % 3 or ''}</TD></TR>" for n in (4, 3, 1, 5))
+    found = documents.read(votable(TIME + MAG + name, rows)).series
+    assert [(one.object_id, one.column("time").to_pylist()) for one in found] == [
+        ("1", [4.0, 1.0]), ("", [3.0]), ("2", [5.0]),
+    ]  # fmt: skip
+
+
+HEADER = (
+    "# %ECSV 1.0\n# ---\n{}# datatype:\n# - {{name: time, datatype: float64}}\n"
+    "# - {{name: mag, datatype: float64}}\n"
+)
+
+
+def test_yaml_makes_no_objects_and_no_avalanche() -> None:
+    evil = "# meta: !!python/object/apply:os.system [true]\n"
+    with pytest.raises(TimeSeriesError, match="the ECSV cannot be read"):
+        documents.read(f"{HEADER.format(evil)}time mag\n1 2\n".encode())
+    bomb = "# a0: &a0 [x]\n" + "".join(f"# a{n}: &a{n} [{f'*a{n - 1},' * 9}]\n" for n in range(1, 15))
+    assert len(one(f"{HEADER.format(bomb)}time mag\n1 2\n".encode())) == 1
+
+
+@pytest.mark.parametrize("moments", [[np.nan, np.nan], [np.inf, 59000.0], [1e300, -1e300]], ids=str)
+def test_times_that_are_none_are_written_drawn_and_compared_or_refused(moments: list[float]) -> None:
+    known = simple(bands=(Band("r"),))
+    field = known.points.schema.field("t")
+    odd = replace(known, points=known.points.set_column(0, field, pa.array(moments)))
+    refused = {}
+    for name in DIALECTS:
+        try:
+            document = documents.read(documents.write([odd], name), name)
+        except TimeSeriesError as error:
+            refused[name] = str(error)
+            continue
+        compare.compare({"one": Document((odd,)), "other": document})
+        plot.figure(document.series[0]).canvas.draw()
+    gaia = {"gaia-raw", "gaia-individual", "gaia-combined"}
+    assert refused.keys() <= {*gaia, "astropy-timeseries", "obscore", "ssap"}
+    assert not any("\n" in reason for reason in refused.values())

@@ -387,7 +387,8 @@ def _moments(first: Series, other: Series) -> tuple[NDArray[np.float64], NDArray
 
 def _times(first: Series, other: Series, ours: Rows, theirs: Rows) -> Agreement:
     """Compare the times after conversion to one scale and origin, where both are known."""
-    raw = _raw(other)[theirs] - _raw(first)[ours]
+    with np.errstate(invalid="ignore"):
+        raw = _raw(other)[theirs] - _raw(first)[ours]
     numbers = raw[np.isfinite(raw)]
     identical = bool(len(numbers)) and not numbers.any()
     remark = "the numbers in the documents are the same" if identical else _offset(numbers)
@@ -400,7 +401,8 @@ def _times(first: Series, other: Series, ours: Rows, theirs: Rows) -> Agreement:
     if converted is None:
         lacking = "scale or origin is not known"
         return Agreement("Times", len(numbers), identical and here == there, remark=f"{lacking}; {remark}")
-    apart = np.abs(converted[1][theirs] - converted[0][ours])
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(converted[1][theirs] - converted[0][ours])
     apart = apart[np.isfinite(apart)] * 86400
     largest = float(apart.max(initial=0))
     told, unit = (largest / 86400, "d") if largest > 86400 else (largest, "s")

@@ -72,6 +72,8 @@ def read(data: bytes, name: str | None = None, *, max_bytes: int = xml.MAX_BYTES
     except Exception as error:  # readers of FITS, ECSV and times raise whatever they stumble over
         told = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise TimeSeriesError(f"the document is damaged: {told}") from error
+    finally:
+        xml.forget()
 
 
 def write(series: Sequence[Series], name: str) -> bytes:

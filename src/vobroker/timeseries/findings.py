@@ -28,6 +28,9 @@ from vobroker.timeseries.series import (
     split,
 )
 
+MAX_STATEMENTS, MAX_NOTES = 20, 200
+"""Most places that are kept of one thing, and most sentences on what is missing or odd."""
+
 _ORIGINS = {"mjd-origin": MJD, "jd-origin": 0.0}
 _UNSAID = {"", "notset", "unknown", "none", "null"}
 _ALIASES = {
@@ -70,13 +73,15 @@ class Findings:
         if isinstance(known_value, Quantity) and known_value.value == value.value and not known_value.unit:
             self.values[key] = value
         known = self.statements.setdefault(key, [])
-        if not any(one.path == at.path for one in known):
+        if len(known) < MAX_STATEMENTS and not any(one.path == at.path for one in known):
             known.append(at._replace(value=str(value)))
 
     def note(self, sentence: str) -> None:
         """Take down what is missing, contradictory or odd."""
-        if sentence not in self.notes:
+        if len(self.notes) < MAX_NOTES and sentence not in self.notes:
             self.notes.append(sentence)
+            if len(self.notes) == MAX_NOTES:
+                self.notes.append("there is more that is missing or odd")
 
     def role(self, role: str, column: str, at: Statement) -> None:
         """Take down that a column has a role; the first column that is said to have it has it."""
@@ -207,7 +212,7 @@ def assemble(rows: pa.Table, found: Findings, *, object_column: str = "") -> lis
     names = list(dict.fromkeys(name_in(key) for key in found.values if key.startswith("band.")))
     if column := found.roles.get("band"):
         there = [name for name in rows[column].unique().to_pylist() if name]
-        names = [*there, *(name for name in names if name not in there)]
+        names = list(dict.fromkeys([*there, *names]))
         for name in there:
             found.say(f"band.{name}.name", name, found.statements["column.band"][0])
     time = found.roles.get("time", "")

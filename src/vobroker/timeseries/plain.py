@@ -201,12 +201,13 @@ def _systems(root: etree._Element, table: Table, found: Findings) -> None:
     """Take down the frames of the columns by what they refer to."""
     systems = {one.get("ID"): one for one in within(root, "TIMESYS", "COOSYS")}
     used: set[str] = set()
+    identifiers = {one.get("ID") for one in root.iter("{*}*")}
     for one in (*table.fields, *table.params):
         if not one.ref:
             continue
         system = systems.get(one.ref)
         if system is None:
-            if not any(e.get("ID") == one.ref for e in root.iter("{*}*")):
+            if one.ref not in identifiers:
                 found.note(f"{path(one.element, 'ref')} refers to {one.ref}, which is not in the document")
             continue
         used.add(one.ref)
@@ -215,8 +216,9 @@ def _systems(root: etree._Element, table: Table, found: Findings) -> None:
             _time_system(system, "time" if own else f"times.{one.label}", found)
         elif tag(system) == "COOSYS":
             _space_system(system, found)
+    elsewhere = {one.get("ref") for one in within(root, "FIELD", "PARAM")}
     for identifier, system in systems.items():
-        if identifier not in used and not _is_used_elsewhere(root, identifier):
+        if identifier not in used and identifier not in elsewhere:
             found.note(f"nothing refers to {path(system)}, line {line(system)}")
 
 
@@ -226,10 +228,6 @@ def tell_frame(one: Field, found: Findings) -> None:
     for system in within(root, "COOSYS"):
         if one.ref and system.get("ID") == one.ref:
             _space_system(system, found)
-
-
-def _is_used_elsewhere(root: etree._Element, identifier: str | None) -> bool:
-    return any(one.get("ref") == identifier for one in within(root, "FIELD", "PARAM"))
 
 
 def _time_system(system: etree._Element, prefix: str, found: Findings) -> None:

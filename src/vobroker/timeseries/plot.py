@@ -44,6 +44,11 @@ MIN_SNR = 3
 LIMIT_SIGMA = 5
 """Upper limits are at this many standard errors, those of the surveys as well as ours."""
 
+_LONGEST = 1e9  # times that are written out
+
+MOST_BANDS = 30
+"""Most bands of a series that are drawn."""
+
 _POGSON = 2.5 / np.log(10)  # magnitudes per natural logarithm of flux
 _MJD_OF_UNIX_EPOCH = 40587
 _FLUX_UNITS = ((1e6, "mJy"), (1e3, "µJy"), (1.0, "nJy"))
@@ -268,6 +273,7 @@ def _looks(series: Series, style: Style) -> Iterator[tuple[str | None, str, str]
         names = [series.bands[0].name]
     order = {band.name: place for place, band in enumerate(series.bands)}
     names.sort(key=lambda name: (name is None, order.get(name or "", len(order)), name or ""))
+    names = names[:MOST_BANDS]
     taken = {name if name in MARKERS else LIKE.get(name or "", "") for name in names}
     spare = iter([band for band in "grizuy" if band not in taken])
     for name in names:
@@ -440,7 +446,8 @@ def _ink(axes: Axes, both: list[Axes | SecondaryAxis], style: Style) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     for axis in (axes.xaxis, axes.yaxis):
         plain = ScalarFormatter(useOffset=False)
-        plain.set_scientific(axis is axes.yaxis)  # a Julian date is read with all its digits
+        # A Julian date is read with all its digits; what is no date may have hundreds.
+        plain.set_scientific(axis is axes.yaxis or max(map(abs, axes.get_xlim())) > _LONGEST)
         axis.set_major_formatter(plain)
     for each in both:
         each.tick_params(direction="in", colors=style.ink, which="both")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -340,16 +341,17 @@ def joined(parts: Sequence[Series]) -> Series:
 
 def split(series: Series, column: str) -> list[Series]:
     """Part a table of several objects by the column that identifies them, in the order of the table."""
-    names = series.points[column].cast(pa.string())
-    points = series.points.drop_columns([column])
+    names = series.points[column].cast(pa.string()).combine_chunks().dictionary_encode("encode")
+    codes = names.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    points = series.points.drop_columns([column]).take(pa.array(order))
+    ends = np.cumsum(np.bincount(codes, minlength=len(names.dictionary)))
     return [
-        replace(series, object_id=name or "", points=points.filter(_same(names, name)))
-        for name in names.unique().to_pylist()
+        replace(series, object_id=name or "", points=points.slice(end - count, count))
+        for name, end, count in zip(
+            names.dictionary.to_pylist(), ends.tolist(), np.diff(ends, prepend=0).tolist(), strict=True
+        )
     ]
-
-
-def _same(values: pa.ChunkedArray, value: str | None) -> pa.ChunkedArray:
-    return pc.is_null(values) if value is None else pc.equal(values, value)
 
 
 def _nulls(points: pa.Table) -> pa.Table:

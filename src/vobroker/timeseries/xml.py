@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import lru_cache
+from typing import Any
+
 from lxml import etree
 
 from vobroker.timeseries.errors import TimeSeriesError
@@ -11,6 +15,10 @@ from vobroker.votypes import guard
 MAX_BYTES = guard.MAX_BYTES
 """Largest document read unless the caller says otherwise."""
 
+MAX_ELEMENTS = 20_000
+"""Most elements of a document beside the cells of its tables; those that are published have some hundred."""
+
+_FEW = 32  # siblings that are looked through anew for each of them
 _NAMES = ("ID", "dmid", "name", "dmrole", "dmtype", "utype")
 # Attributes that tell an element from its like.
 
@@ -42,6 +50,11 @@ def parse(document: bytes, *, max_bytes: int = MAX_BYTES) -> etree._Element:
         raise TimeSeriesError(f"the document is not well-formed XML: {error}") from error
     if tag(root) != "VOTABLE":
         raise TimeSeriesError(f"the document is {tag(root)}, not VOTABLE", place(root))
+    elements: Any = root.xpath("count(//*[local-name() != 'TR' and local-name() != 'TD'])")
+    if elements > MAX_ELEMENTS:
+        raise TimeSeriesError(
+            f"the document has {elements:.0f} elements beside its cells; the limit is {MAX_ELEMENTS}"
+        )
     return root
 
 
@@ -62,7 +75,7 @@ def children(element: etree._Element, *names: str) -> list[etree._Element]:
 
 def within(element: etree._Element, *names: str) -> list[etree._Element]:
     """Give the element and all below it that have one of the names, in document order."""
-    return [one for one in element.iter("{*}*") if tag(one) in names]
+    return list(element.iter(*(f"{{*}}{name}" for name in names)))
 
 
 def text(element: etree._Element) -> str:
@@ -107,12 +120,44 @@ def _step(element: etree._Element) -> str:
     name, parent = tag(element), element.getparent()
     if parent is None:
         return name
+    if len(parent) > _FEW:
+        return _steps(parent)[element]
     alike = [one for one in parent if tag(one) == name]
+    return _among(element, name, len(alike), alike.index(element), _values(alike))
+
+
+@lru_cache(maxsize=8)
+def _steps(parent: etree._Element) -> dict[etree._Element, str]:
+    """Give the steps to all children of an element that has many."""
+    groups: dict[str, list[etree._Element]] = {}
+    for one in parent:
+        groups.setdefault(tag(one), []).append(one)
+    found = {}
+    for name, alike in groups.items():
+        values = _values(alike)
+        for number, one in enumerate(alike):
+            found[one] = _among(one, name, len(alike), number, values)
+    return found
+
+
+def forget() -> None:
+    """Let go of the documents whose elements have been named."""
+    _steps.cache_clear()
+
+
+def _values(alike: list[etree._Element]) -> Counter[tuple[str, str | None]]:
+    return Counter((name, one.get(name)) for one in alike for name in _NAMES)
+
+
+def _among(
+    element: etree._Element, name: str, count: int, number: int, values: Counter[tuple[str, str | None]]
+) -> str:
+    """Tell an element from its siblings of the same name: by an attribute, or by its number."""
     role = element.get("dmrole")
-    if len(alike) == 1:
+    if count == 1:
         return f'{name}[@dmrole="{role}"]' if role and name == "ATTRIBUTE" else name
     for attribute in _NAMES:
         value = element.get(attribute)
-        if value and sum(one.get(attribute) == value for one in alike) == 1:
+        if value and values[attribute, value] == 1:
             return f'{name}[@{attribute}="{value}"]'
-    return f"{name}[{alike.index(element) + 1}]"
+    return f"{name}[{number + 1}]"

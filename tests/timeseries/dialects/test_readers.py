@@ -119,9 +119,7 @@ def test_astropy_reads_quantities_from_ecsv_and_fits(ztf21abiuvdk: LightCurve) -
     assert list(calibration["FILTER"]) == ["Palomar/ZTF.g", "Palomar/ZTF.r"]
 
 
-def test_stilts_reads_the_fluxes_of_fits(
-    ztf21abiuvdk: LightCurve, stilts: Stilts, tmp_path: Path
-) -> None:
+def test_stilts_reads_the_fluxes_of_fits(ztf21abiuvdk: LightCurve, stilts: Stilts, tmp_path: Path) -> None:
     file = tmp_path / "nova.fits"
     file.write_bytes(documents.write([ztf21abiuvdk.series], "fits"))
     found = stilts.read(file, "fits")

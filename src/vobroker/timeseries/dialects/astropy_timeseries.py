@@ -91,7 +91,7 @@ def write(series: Sequence[Series]) -> bytes:
     try:
         when = Time(whole, rest, format="jd", scale=scale)
     except ValueError as error:
-        raise TimeSeriesError(f"astropy cannot hold the times: {error}") from error
+        raise TimeSeriesError(f"astropy cannot hold the times: {str(error).splitlines()[0]}") from error
     names = [name for name in one.points.column_names if name != "time"]
     columns: dict[str, Any] = {
         name: ecsv.column_of(one.points[name], one.points.schema.field(name)) for name in names
