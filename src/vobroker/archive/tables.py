@@ -155,10 +155,12 @@ def check_format(db: DuckDBPyConnection, place: str) -> None:
         raise ArchiveError(f"{place} holds an unfinished copy of {origin}; copy it again")
 
 
-def native_tables(db: DuckDBPyConnection) -> dict[str, Table]:
-    """Give the native table of each survey that has one."""
+def native_tables(db: DuckDBPyConnection, name: str | None = None) -> dict[str, Table]:
+    """Give the native table of each survey that has one, and those of enrichment; or one by its name."""
     rows = db.sql(
-        "SELECT survey, name, type, unit, ucd, description FROM native_column ORDER BY rowid"
+        "SELECT survey, name, type, unit, ucd, description FROM native_column"
+        " WHERE survey = coalesce(?, survey) ORDER BY rowid",
+        params=[name],
     ).fetchall()
     noted = ("survey", "name", "type", "unit", "ucd", "description")
     return as_tables([dict(zip(noted, row, strict=True)) for row in rows])
@@ -201,7 +203,7 @@ def grow_native(db: DuckDBPyConnection, table: Table) -> Table:
         The native table as it is now: a column once seen stays, and none gets narrower.
     """
     survey = table.name
-    known = native_tables(db).get(survey)
+    known = native_tables(db, survey).get(survey)
     if known is None:
         if survey.lower() in {
             name.lower() for (name,) in db.sql("SHOW ALL TABLES").project("name").fetchall()
@@ -209,7 +211,7 @@ def grow_native(db: DuckDBPyConnection, table: Table) -> Table:
             raise ArchiveError(f"a survey cannot be called '{survey}': the archive has a table of that name")
         db.execute(f"CREATE TABLE {quote(survey)} ({_columns(table)})")
         _note(db, survey, table.columns)
-        return native_tables(db)[survey]
+        return native_tables(db, survey)[survey]
     for column in table:
         if column.name not in known:
             db.execute(f"ALTER TABLE {quote(survey)} ADD COLUMN {_definition(column)}")
@@ -221,7 +223,7 @@ def grow_native(db: DuckDBPyConnection, table: Table) -> Table:
             db.execute(
                 "UPDATE native_column SET type = ? WHERE survey = ? AND name = ?", [wide, survey, name]
             )
-    return native_tables(db)[survey]
+    return native_tables(db, survey)[survey]
 
 
 def quote(name: str) -> str:

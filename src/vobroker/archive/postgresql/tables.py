@@ -230,9 +230,13 @@ def about(db: Connection) -> pa.Table:
     )
 
 
-def native_tables(db: Connection) -> dict[str, Table]:
-    """Give the native table of each survey that has one."""
-    rows = db.ask("SELECT survey, name, type, unit, ucd, description FROM native_column ORDER BY number")
+def native_tables(db: Connection, name: str | None = None) -> dict[str, Table]:
+    """Give the native table of each survey that has one, and those of enrichment; or one by its name."""
+    rows = db.ask(
+        "SELECT survey, name, type, unit, ucd, description FROM native_column"
+        " WHERE survey = coalesce(?, survey) ORDER BY number",
+        [name],
+    )
     return as_tables(rows.to_pylist())
 
 
@@ -243,14 +247,14 @@ def grow_native(db: Connection, table: Table, *, key: bool = True) -> Table:
     table is filled faster; :func:`add_native_key` makes it afterwards.
     """
     survey = table.name
-    known = native_tables(db).get(survey)
+    known = native_tables(db, survey).get(survey)
     if known is not None and all(
         column.name in known and wider(known[column.name].type, column.type) == known[column.name].type
         for column in table
     ):
         return known
     take_lock(db)
-    known = native_tables(db).get(survey)
+    known = native_tables(db, survey).get(survey)
     if known is None:
         taken = db.ask(
             "SELECT 1 AS x FROM pg_class WHERE lower(relname) = lower(?)"
@@ -263,7 +267,7 @@ def grow_native(db: Connection, table: Table, *, key: bool = True) -> Table:
         if key:
             add_native_key(db, table)
         _note(db, survey, table.columns)
-        return native_tables(db)[survey]
+        return native_tables(db, survey)[survey]
     for column in table:
         if column.name not in known:
             db.do(f"ALTER TABLE {quote(survey)} ADD COLUMN {_definition(column)}")
@@ -275,7 +279,7 @@ def grow_native(db: Connection, table: Table, *, key: bool = True) -> Table:
                 f" USING {_cast(quote(name), kind, wide)}"
             )
             db.do("UPDATE native_column SET type = ? WHERE survey = ? AND name = ?", [wide, survey, name])
-    return native_tables(db)[survey]
+    return native_tables(db, survey)[survey]
 
 
 def add_native_key(db: Connection, table: Table) -> None:
