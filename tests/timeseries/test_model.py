@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -104,3 +105,15 @@ def test_the_nova_has_34_detections_and_16_limits(ztf21abiuvdk: LightCurve) -> N
     assert len(ztf21abiuvdk.limits) == 16
     assert ztf21abiuvdk.bands == ("g", "r")
     assert math.isclose(min(ztf21abiuvdk.detections["mag"].to_pylist()), 12.4256, abs_tol=1e-4)
+
+
+def test_a_series_in_other_units_or_times_is_none_of_ours(ztf21abiuvdk: LightCurve) -> None:
+    series = ztf21abiuvdk.series
+    assert LightCurve.of(series).points.equals(ztf21abiuvdk.points)
+    place = series.points.column_names.index("flux")
+    field = series.points.schema.field("flux").with_metadata({"unit": "Jy"})
+    jansky = series.points.set_column(place, field, series.points["flux"])
+    with pytest.raises(ValueError, match="the column flux is in Jy, not in nJy"):
+        LightCurve.of(replace(series, points=jansky))
+    with pytest.raises(ValueError, match="the times are unknown scale"):
+        LightCurve.of(replace(series, times={}))

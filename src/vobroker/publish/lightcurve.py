@@ -95,16 +95,18 @@ def light_curve_of(event: VOEvent) -> LightCurve | None:
         If there is one and it cannot be read, or is not in the units and frames of ours.
     """
     found = series_of(event)
-    if found is None or isinstance(found, LightCurve):
-        return found
-    try:
-        return LightCurve.of(found)
-    except (TimeSeriesError, ValueError) as error:
-        raise _no_light_curve(event, error) from error
+    if isinstance(found, Series):
+        try:
+            return LightCurve.of(found)
+        except ValueError as error:
+            raise _no_light_curve(event, error) from error
+    return found
 
 
 def series_of(event: VOEvent) -> LightCurve | Series | None:
-    """Give the light curve inside an event in its own units and frames; None where there is none.
+    """Give the light curve inside an event: ours as such, any other in its own units and frames.
+
+    None where there is none.
 
     Raises
     ------
@@ -118,9 +120,13 @@ def series_of(event: VOEvent) -> LightCurve | Series | None:
 
     for one in embedded(event):
         try:
-            return documents.read(one.votable).series[0]
-        except (TimeSeriesError, ValueError) as error:
+            found = documents.read(one.votable).series[0]
+        except TimeSeriesError as error:
             raise _no_light_curve(event, error) from error
+        try:
+            return LightCurve.of(found)
+        except ValueError:
+            return found
     return None
 
 

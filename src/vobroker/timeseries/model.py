@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from vobroker.timeseries.columns import KINDS, MEASUREMENT
 from vobroker.timeseries.passbands import AB_ZERO_POINT, PASSBANDS
-from vobroker.timeseries.series import MJD, Band, Quantity, Series, SpaceFrame, TimeFrame
+from vobroker.timeseries.series import MJD, Band, Quantity, Series, SpaceFrame, TimeFrame, noted
 from vobroker.votypes.arrow import schema
 
 POINTS = schema(MEASUREMENT)
@@ -127,11 +127,18 @@ class LightCurve:
         Raises
         ------
         ValueError
-            If a column is missing, or times are not MJD in TAI at the telescope; the sentence says which.
+            If a column is missing or in another unit, or times are not MJD in TAI at the telescope; the
+            sentence says which.
         """
         if series.time != FRAME:
             raise ValueError(f"the times are {series.time}, not {FRAME}")
         points = series.points
+        for column in MEASUREMENT:
+            unit = (
+                noted(points.schema.field(column.name), "unit") if column.name in points.column_names else ""
+            )
+            if unit not in ("", column.unit):
+                raise ValueError(f"the column {column.name} is in {unit}, not in {column.unit}")
         for name, value in (("survey", series.survey), ("object_id", series.object_id)):
             points = points.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(points)))
         ra, dec = (math.nan if value is None else value for value in (series.ra, series.dec))
