@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,13 @@ class Comet(NamedTuple):
 @pytest.fixture(scope="module")
 def comet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comet]:
     """A broker of Comet."""
-    folder = tmp_path_factory.mktemp("comet")
+    with running(tmp_path_factory.mktemp("comet")) as found:
+        yield found
+
+
+@contextmanager
+def running(folder: Path, *more: str) -> Iterator[Comet]:
+    """A broker of Comet with further options."""
     places = [Place("127.0.0.1", port) for port in _free(2)]
     twistd = shutil.which("twistd", path=Path(sys.executable).parent)
     assert twistd, "Comet needs twistd beside the interpreter"
@@ -42,7 +49,7 @@ def comet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comet]:
     command = [twistd, "-n", "--pidfile=", "comet", "--receive", "--broadcast"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, *(f"--{name}={value}" for name, value in options.items())],
+            [*command, *(f"--{name}={value}" for name, value in options.items()), *more],
             cwd=folder,
             stdout=log,
             stderr=log,
