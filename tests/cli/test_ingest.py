@@ -84,5 +84,6 @@ def test_benchmarks_are_listed() -> None:
         "tap",
         "visits",
         "voevent",
+        "vtp",
     ]
     assert vobroker("bench", "nothing").exit_code == 2
