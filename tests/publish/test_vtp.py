@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.voevent.vtp.comet_broker import Comet, comet
 from tests.voevent.vtp.peers import broker, speaking
 
-from vobroker.archive import Archive
+from vobroker.archive import Archive, access
 from vobroker.publish.folder import PublishError
 from vobroker.publish.render import packets
-from vobroker.publish.vtp import VTPOutbox
+from vobroker.publish.vtp import Courier, VTPOutbox
 from vobroker.voevent.vtp.dial import Place
 from vobroker.voevent.vtp.events import Event, examine
 
@@ -84,6 +85,47 @@ def test_a_broker_that_says_nothing_is_an_error(archive: Archive, tmp_path: Path
             outbox = VTPOutbox(where, tmp_path, seconds=0.1)
             with pytest.raises(PublishError, match=r"silent for 0\.1 seconds"):
                 await asyncio.to_thread(outbox, archive)
+
+    asyncio.run(run())
+
+
+def test_a_broker_that_hangs_holds_up_nobody_at_the_archive(folder: Path, tmp_path: Path) -> None:
+    sent = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        sent.set()
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        turns = access(shutil.copytree(folder, tmp_path / "archive"))
+        async with speaking(silent) as where:
+            said: list[str] = []
+            outbox = VTPOutbox(where, tmp_path, stream="everything", seconds=1)
+            courier = Courier(outbox, turns, said.append)
+            courier.__enter__()
+            await sent.wait()
+            # What is sent has no answer yet.
+            assert await asyncio.to_thread(turns.positions)
+            await asyncio.to_thread(courier.__exit__, None, None, None)
+        turns.close()
+        assert "silent for 1 seconds" in said[-1]
+
+    asyncio.run(run())
+
+
+def test_a_courier_delivers_what_is_there_and_what_comes(folder: Path, tmp_path: Path) -> None:
+    async def run() -> None:
+        turns = access(shutil.copytree(folder, tmp_path / "archive"))
+        async with broker(tmp_path / "broker") as (opened, where, _):
+            with turns.take() as archive:
+                number = len(expected(archive, smallest(archive)))
+                outbox = VTPOutbox(where, tmp_path, stream=smallest(archive))
+            courier = Courier(outbox, turns, pytest.fail)
+            courier.__enter__()
+            await asyncio.to_thread(courier.__exit__, None, None, None)
+            assert opened.state().taken == number
+        turns.close()
 
     asyncio.run(run())
 

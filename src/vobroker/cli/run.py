@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -97,7 +98,7 @@ def run(
     from vobroker.pipeline import worker
     from vobroker.publish.folder import embedding
     from vobroker.publish.kafka import FORMS, KafkaOutbox
-    from vobroker.publish.vtp import VTPOutbox
+    from vobroker.publish.vtp import Courier, VTPOutbox
 
     if publish_as not in FORMS:
         fail(f"--publish-as is one of {', '.join(FORMS)}, not '{publish_as}'", 2)
@@ -108,9 +109,10 @@ def run(
     source = reading.source(turns, stop)
     outlets: list[worker.Outlet] = []
     embed = embedding(files_of(archive) / "voevents")
+    courier = None
     if publish_vtp is not None:
         broker = place_of(publish_vtp, AUTHORS_PORT)
-        outlets.append(VTPOutbox(broker, files_of(archive), embed=embed, say=warn))
+        courier = Courier(VTPOutbox(broker, files_of(archive), embed=embed, say=warn), turns, warn)
     if publish_to is not None:
         there = reading.connection(publish_brokers)
         outlets.append(KafkaOutbox(there, publish_to, form=publish_as, embed=embed))
@@ -127,20 +129,25 @@ def run(
                 f"{counts.received} received, {counts.archived} archived, {counts.duplicate} known, "
                 f"{counts.dead} dead letters"
             )
+            if courier is not None:
+                courier.wake()
 
         try:
-            counts = worker.run(
-                source,
-                turns,
-                schemas=places,
-                filters=[] if no_filters else chosen_filters(filters, enrichment),
-                enrichment=enrichment,
-                voevents=files_of(archive) / "voevents",
-                outlets=outlets,
-                after_batch=show,
-            )
+            with courier or nullcontext():
+                counts = worker.run(
+                    source,
+                    turns,
+                    schemas=places,
+                    filters=[] if no_filters else chosen_filters(filters, enrichment),
+                    enrichment=enrichment,
+                    voevents=files_of(archive) / "voevents",
+                    outlets=outlets,
+                    after_batch=show,
+                )
         except KafkaProblem as problem:
             fail(str(problem))
+        finally:
+            turns.close()
     report(counts, archive)
 
 

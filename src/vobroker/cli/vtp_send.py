@@ -148,8 +148,7 @@ def publish(
         )
         while not stop.is_set():
             try:
-                with turns.take() as store:
-                    sent += outbox(store)
+                sent += outbox.deliver(turns)
             except ArchiveError as error:
                 if not follow:
                     raise

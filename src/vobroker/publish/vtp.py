@@ -7,15 +7,20 @@ submits some of them a second time; a broker knows them by their identifiers, an
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
 
-from vobroker.archive import Archive
+from vobroker.archive import Access, Archive, ArchiveError, Held
 from vobroker.publish.folder import PublishError, read_position, write_whole
 from vobroker.publish.render import Packet, packets
 from vobroker.voevent.vtp.author import ANONYMOUS, Author, Receipt
+from vobroker.voevent.vtp.backoff import Backoff
 from vobroker.voevent.vtp.dial import Place
 from vobroker.voevent.vtp.errors import VTPError
 
@@ -80,24 +85,46 @@ class VTPOutbox:
         PublishError
             If it cannot be reached, or lets us go. Nothing is lost: the next call goes on from there.
         """
-        newest = archive.query("SELECT coalesce(max(sequence), 0) AS newest FROM event")[0][0].as_py()
-        if newest == self._last:
-            return 0
+        return self.deliver(Held(archive))
+
+    def deliver(self, turns: Access) -> int:
+        """Do the same, with the archive only while events are taken from it: a slow broker delays nobody."""
         sent = 0
         try:
-            after = read_position(self._file, archive)
-            for batch in packets(archive, after=after, stream=self._stream, batch=_BATCH, form=self._embed):
-                receipts = asyncio.run(self._submit(batch))
-                refused = [receipt for receipt in receipts if not _there(receipt)]
-                sent += len(receipts) - len(refused)
-                self._note(refused, batch)
-                write_whole(self._file, f"{batch[-1].sequence} {batch[-1].ivorn}\n".encode())
+            while True:
+                with self._alone():
+                    with turns.take() as archive:
+                        batch = self._next(archive)
+                    if not batch:
+                        return sent
+                    receipts = asyncio.run(self._submit(batch))
+                    refused = [receipt for receipt in receipts if not _there(receipt)]
+                    sent += len(receipts) - len(refused)
+                    self._note(refused, batch)
+                    write_whole(self._file, f"{batch[-1].sequence} {batch[-1].ivorn}\n".encode())
         except VTPError as error:
             raise PublishError(f"{error}; {sent} events submitted, the others follow") from error
         except OSError as error:
             raise PublishError(f"cannot write {error.filename or self._file}: {error.strerror}") from error
-        self._last = newest
-        return sent
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let other processes with the same outbox wait."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.with_name(f"{self._file.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _next(self, archive: Archive) -> list[Packet]:
+        newest = archive.query("SELECT coalesce(max(sequence), 0) AS newest FROM event")[0][0].as_py()
+        if newest == self._last:
+            return []
+        after = read_position(self._file, archive)
+        found = packets(archive, after=after, stream=self._stream, batch=_BATCH, form=self._embed)
+        batch = next(found, [])
+        if not batch:
+            self._last = newest
+        return batch
 
     async def _submit(self, batch: list[Packet]) -> list[Receipt]:
         contents: Iterator[bytes] = (packet.content for packet in batch)
@@ -115,6 +142,63 @@ class VTPOutbox:
         if not file.exists() or file.stat().st_size < _MOST_REFUSED:
             with file.open("a", encoding="utf-8") as lines:
                 lines.writelines(f"{ivorn}\t{reason}\n" for ivorn, reason in told)
+
+
+class Courier:
+    """Delivers an outbox in a thread of its own, while others fill the archive.
+
+    Parameters
+    ----------
+    outbox
+        What is delivered.
+    turns
+        Of this process at the archive.
+    say
+        Is told what goes wrong.
+    """
+
+    def __init__(self, outbox: VTPOutbox, turns: Access, say: Callable[[str], None]) -> None:
+        self._outbox = outbox
+        self._turns = turns
+        self._say = say
+        self._news, self._ending = Event(), Event()
+        self._thread = Thread(target=self._run, name="vtp-courier")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        self._news.set()
+        self._thread.join()
+
+    def wake(self) -> None:
+        """Say that there may be new events."""
+        self._news.set()
+
+    def _run(self) -> None:
+        backoff, said = Backoff(1.0, 30.0), ""
+        while True:
+            ending = self._ending.is_set()
+            self._news.clear()
+            try:
+                self._outbox.deliver(self._turns)
+                backoff.reset()
+                said = ""
+            except ArchiveError as error:
+                if str(error) != said or ending:
+                    self._say(f"{error}{'' if ending else '; trying again'}")
+                said = str(error)
+                if not ending:
+                    self._ending.wait(backoff.delay())
+                    continue
+            if ending:
+                return
+            if not self._ending.is_set():
+                self._news.wait()
 
 
 def _there(receipt: Receipt) -> bool:
