@@ -128,3 +128,25 @@ def test_what_cannot_be_is_told_at_once(
     done = CliRunner().invoke(app(), ["vtp", "broker", "--authors=127.0.0.1:0", *options])
     assert done.exit_code == 2
     assert told in " ".join(done.output.split())
+
+
+def test_connections_can_be_encrypted_and_a_strange_certificate_is_not_trusted(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=broker", "-days", "2"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    (file,) = write(tmp_path, 1)
+    with broker(tmp_path, f"--certificate={certificate}", f"--key={key}") as (_, authors, subscribers):
+        told = vobroker("vtp", "send", "--to", authors, file, "--tls", "--patience=0")
+        assert "its certificate cannot be trusted" in " ".join(told.stderr.split())
+        assert vobroker("vtp", "send", "--to", authors, file, "--tls", f"--ca={certificate}").returncode == 0
+        got = vobroker(
+            *("vtp", "subscribe", subscribers, "--since=beginning", "--count=1", "--tls"),
+            *(f"--ca={certificate}", f"--state={tmp_path / 'state'}"),
+        )
+        assert "ivo://org.example/stream#1" in got.stdout

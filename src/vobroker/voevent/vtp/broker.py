@@ -301,7 +301,7 @@ class Broker:
 
     def _write(self, events: Sequence[tuple[Event, str]]) -> tuple[list[Verdict | VTPError], list[Sent]]:
         """Write events to the journal; in a thread."""
-        refused: list[Refused | None] = [None] * len(events)
+        refused: list[VTPError | None] = [None] * len(events)
         if self._verify is not None:
             refused = list(self._verifying.map(self._signed, events))
         good = [one for one, refusal in zip(events, refused, strict=True) if refusal is None]
@@ -318,12 +318,15 @@ class Broker:
         rest = iter(judged)
         return [refusal or next(rest) for refusal in refused], new
 
-    def _signed(self, one: tuple[Event, str]) -> Refused | None:
+    def _signed(self, one: tuple[Event, str]) -> VTPError | None:
         assert self._verify is not None
         try:
             self._verify(one[0].content)
         except Refused as refused:
             return refused
+        except Exception as error:  # of the verifier's own
+            log.exception("%s cannot be verified", one[0].ivorn)
+            return VTPError(str(error))
         return None
 
     async def _read(self, function: Callable[..., Any], *arguments: Any) -> Any:
