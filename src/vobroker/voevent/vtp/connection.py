@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._began: float | None = None  # when the frame that is not whole began
         self._closed = 0.0
-        self._all_read = self._gone = False
+        self._all_read = self._gone = self._waits = False
 
     # -- what the kinds of connections do --------------------------------------------------------
 
@@ -167,6 +167,7 @@ class Connection(asyncio.Protocol):
 
     def stop_reading(self, *, stop: bool) -> None:
         """Let the peer wait, or go on."""
+        self._waits = stop
         if self._transport is None or self._transport.is_closing():
             return
         if stop:
@@ -212,6 +213,9 @@ class Connection(asyncio.Protocol):
         if self.closing is not None:
             if now - self._closed >= self.limits.close_seconds:
                 self.cut()
+        elif self._began is not None and self._waits:
+            self._began = now  # it is we who do not read on
+            self.tick(now)
         elif self._began is not None and now - self._began >= self.limits.frame_seconds:
             there, announced = self._frames.waiting or (0, 0)
             self.refuse(
