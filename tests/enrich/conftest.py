@@ -24,10 +24,10 @@ Alerts = Callable[[Any, Any], pa.RecordBatch]
 def make(tmp_path: Path) -> Make:
     """Make a catalogue of columns; the first two are its position, unless roles say otherwise."""
 
-    def add(columns: dict[str, Any], name: str = "cat", **options: Any) -> Added:
+    def add(given: dict[str, Any], name: str = "cat", **options: Any) -> Added:
         file = tmp_path / f"{name}.parquet"
-        pq.write_table(pa.table(columns), file)
-        names = list(columns)
+        pq.write_table(pa.table(given), file)
+        names = list(given)
         roles = Roles(*names[:2], **options.pop("roles", {}))
         return catalogue.add(tmp_path / "store", name, open_source(file), roles, **options)
 

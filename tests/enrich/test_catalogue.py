@@ -219,7 +219,7 @@ def test_a_truncated_file_is_told_by_its_name_or_read(name: str, tmp_path: Path)
             add(path, tmp_path / "store", f"c{number}")
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(sorted(WRITE)),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6),
@@ -241,6 +241,39 @@ def test_damage_is_an_error_and_no_accident(
         pass
     finally:
         shutil.rmtree(store, ignore_errors=True)
+
+
+def test_identifiers_in_csv_keep_every_digit(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("Id,ra,dec\n007,1,1\n12345678901234567890,2,2\n")
+    source = open_source(tmp_path / "c.csv", identifier="id")
+    catalogue.add(tmp_path / "store", "cat", source, Roles("ra", "dec", "id"))
+    found = Matcher(tmp_path / "store" / "cat")
+    matches = found.match(np.array([1.0, 2.0]), np.array([1.0, 2.0]))
+    assert found.rows(matches.entry)["Id"].to_pylist() == ["007", "12345678901234567890"]
+
+
+def test_what_a_killed_process_left_is_removed(make: Make, tmp_path: Path) -> None:
+    left = tmp_path / "store" / ".cat.999999999.part"
+    left.mkdir(parents=True)
+    make({"ra": [1.0], "dec": [1.0]})
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["cat"]
+
+
+def test_text_and_times_that_a_database_could_not_hold_are_mended(make: Make, tmp_path: Path) -> None:
+    late = pa.array([2**62, 0], pa.timestamp("us"))
+    made = make({"ra": [1.0, 2.0], "dec": [1.0, 2.0], "t": ["a\0b", "c"], "when": late, "xmin": [1, 2]})
+    found = Matcher(tmp_path / "store" / "cat")
+    rows = found.rows(found.match(np.array([1.0]), np.array([1.0])).entry).to_pydict()
+    assert (rows["t"], rows["when"]) == (["a\ufffdb"], [None])
+    assert "xmin_cat" in found.table
+    assert made.info.rows == 2
+
+
+def test_wide_tables_are_to_be_chosen_from(make: Make) -> None:
+    wide = {"ra": [1.0], "dec": [1.0]} | {f"c{n}": [n] for n in range(300)}
+    with pytest.raises(EnrichError, match="has 302 columns; name at most 200 of them with --columns"):
+        make(wide)
+    assert len(make(wide, columns=("c7", "C9")).info.columns) == 4
 
 
 def test_packed_files_and_nothing_are_refused(tmp_path: Path) -> None:

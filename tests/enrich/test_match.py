@@ -45,7 +45,7 @@ def galaxies(draw: st.DrawFn) -> tuple[np.ndarray, ...]:
     return ra, dec, major, major * ratio, angle, *np.array(places).T
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(galaxies(), st.floats(0.5, 3))
 def test_matches_are_those_of_every_pair(
     make: Make, alerts: Alerts, tmp_path: Path, sky: tuple[np.ndarray, ...], factor: float

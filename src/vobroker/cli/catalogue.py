@@ -82,7 +82,7 @@ def add(
     columns: ColumnsOption = "",
     tap: TapOption = "",
     query: QueryOption = "",
-    max_rows: RowsOption = 200_000_000,
+    max_rows: RowsOption = 100_000_000,
     description: DescriptionOption = "",
 ) -> None:
     """Make a catalogue; alerts are matched with it from the next start of a worker on."""
@@ -117,7 +117,7 @@ def make(
     wanted = tuple(column.strip() for column in columns.split(",") if column.strip())
     try:
         with _fetched(tap, query, max_rows) as fetched, progress() as bar:
-            source = open_source(fetched or Path(str(file)))
+            source = open_source(fetched or Path(str(file)), identifier=roles.id)
             made = add_catalogue(
                 store_of(archive),
                 name,

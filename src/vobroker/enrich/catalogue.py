@@ -38,8 +38,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 PREFIXES = {"catalogue": "match_", "watchlist": "watchlist_"}
 """How the table of matches begins, by kind."""
 
-MAX_ROWS = 200_000_000
-"""Most rows of a catalogue: its index is made in memory, some 60 bytes a row."""
+MAX_ROWS = 100_000_000
+"""Most rows of a catalogue unless more are allowed: it is sorted in memory, some 200 bytes a row."""
 
 MAX_COLUMNS = 200
 """Most columns that are kept: a row must fit into a page of PostgreSQL."""
@@ -379,15 +379,28 @@ def _factor(source: Source, column: Column) -> float:
 
 @contextmanager
 def new_folder(final: Path) -> Iterator[Path]:
-    """Give a folder that takes its name when all is in it."""
+    """Give a folder that takes its name when all is in it; what a killed process has left is removed."""
     part = final.with_name(f".{final.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    for left in final.parent.glob(f".{final.name}.*.part"):
+        if left == part or not _runs(left.name.split(".")[-2]):
+            shutil.rmtree(left, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         yield part
         part.rename(final)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _runs(process: str) -> bool:
+    """Whether a process of this machine runs."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except OSError:  # it is somebody else's
+        pass
+    return True
 
 
 def _make(

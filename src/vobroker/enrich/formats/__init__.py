@@ -14,13 +14,15 @@ from vobroker.enrich.formats.source import Source
 __all__ = ["Source", "open_source"]
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, *, identifier: str = "") -> Source:
     """Open a file with a catalogue.
 
     Parameters
     ----------
     path
         A VOTable, FITS, Parquet or CSV file; which one is told by its first bytes.
+    identifier
+        Column with the identifier, which is text where a file has no types.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def open_source(path: Path) -> Source:
         return fits.open_fits(path)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return votable.open_votable(path)
-    return csv.open_csv(path)
+    return csv.open_csv(path, identifier)
 
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK": "zip"}

@@ -98,6 +98,20 @@ def described(field: pa.Field) -> dict[str, str]:
     return {key: notes[key] for key in ("unit", "ucd", "description", "utype") if key in notes}
 
 
+def names_of(schema: pa.Schema, name: str) -> list[str]:
+    """Give the names of the columns of a file.
+
+    Raises
+    ------
+    EnrichError
+        If one is no text.
+    """
+    try:
+        return list(schema.names)
+    except UnicodeDecodeError as error:
+        raise EnrichError(f"{name}: the name of a column is not UTF-8: {error.reason}") from error
+
+
 def arrow_source(
     name: str, schema: pa.Schema, rows: int | None, batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
 ) -> Source:
@@ -109,10 +123,7 @@ def arrow_source(
         If the name of a column is no text.
     """
     columns, left = [], {}
-    try:
-        names = schema.names
-    except UnicodeDecodeError as error:
-        raise EnrichError(f"{name}: the name of a column is not UTF-8: {error.reason}") from error
+    names = names_of(schema, name)
     for number, called in enumerate(names):
         kind = type_of(schema.field(number).type)
         if names.count(called) > 1:
