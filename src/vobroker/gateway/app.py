@@ -320,6 +320,7 @@ async def _page(
 ) -> Response:
     """Take a page of a stream, with the cursor of the next one."""
     hub = asked.gateway.hub
+    await hub.look()
     place = await hub.begin(asked.since)
     loop = asyncio.get_running_loop()
     until = loop.time() + wait

@@ -66,9 +66,12 @@ class Cursors:
         finally:
             new.unlink(missing_ok=True)
         try:
-            return cls(*(bytes.fromhex(line) for line in file.read_text().split()))
-        except ValueError as error:
-            raise CursorError(f"{file} holds no key of {KEY_FILE}: {error}") from None
+            keys = [bytes.fromhex(line) for line in file.read_text().split()]
+            if keys:
+                return cls(*keys)
+        except ValueError:
+            pass
+        raise CursorError(f"{file} holds no keys: each line is one of 64 hexadecimal digits")
 
     def seal(self, stream: str, place: int) -> str:
         """Give the cursor of a place in a stream."""

@@ -76,11 +76,15 @@ class Hub:
     async def run(self) -> None:
         """Look for what is new until :meth:`close`."""
         while not self.closing:
-            place = await asyncio.to_thread(self._place, _NEWEST)
-            if place > self.newest:
-                self.newest = place
-                self._wake()
+            await self.look()
             await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Look for what is new."""
+        place = await asyncio.to_thread(self._place, _NEWEST)
+        if place > self.newest:
+            self.newest = place
+            self._wake()
 
     def close(self) -> None:
         """Let every listener end."""
