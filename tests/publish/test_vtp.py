@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import shutil
 from pathlib import Path
 
@@ -125,6 +126,26 @@ def test_a_courier_delivers_what_is_there_and_what_comes(folder: Path, tmp_path:
             courier.__enter__()
             await asyncio.to_thread(courier.__exit__, None, None, None)
             assert opened.state().taken == number
+        turns.close()
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_another_process_keeps_the_archive_from_nobody(folder: Path, tmp_path: Path) -> None:
+    async def run() -> None:
+        place = shutil.copytree(folder, tmp_path / "archive")
+        turns, others = access(place), access(place)
+        async with broker(tmp_path / "broker") as (opened, where, _):
+            with turns.take() as archive:
+                stream = smallest(archive)
+            outbox = VTPOutbox(where, tmp_path, stream=stream)
+            with (tmp_path / f".vtp-127.0.0.1-{where.port}-{stream}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                delivering = asyncio.create_task(asyncio.to_thread(outbox.deliver, turns))
+                assert await asyncio.to_thread(others.positions)
+                others.close()
+                assert opened.state().received == 0
+            assert await delivering == opened.state().taken > 0
         turns.close()
 
     asyncio.run(run())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ REFUSED = "refused"
 """End of the name of the file with the events that the broker did not take, and its reasons."""
 
 _BATCH = 200
+_REST_SECONDS = 0.1
 _SEEN = "previously seen"
 _MOST_REFUSED = 2**20  # bytes of that file
 
@@ -92,12 +94,12 @@ class VTPOutbox:
         sent = 0
         try:
             while True:
-                with self._alone():
+                with self._alone(turns):
                     with turns.take() as archive:
                         batch = self._next(archive)
                     if not batch:
                         return sent
-                    receipts = asyncio.run(self._submit(batch))
+                    receipts = asyncio.run(self._submit(batch, turns))
                     refused = [receipt for receipt in receipts if not _there(receipt)]
                     sent += len(receipts) - len(refused)
                     self._note(refused, batch)
@@ -108,11 +110,17 @@ class VTPOutbox:
             raise PublishError(f"cannot write {error.filename or self._file}: {error.strerror}") from error
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Let other processes with the same outbox wait."""
+    def _alone(self, turns: Access) -> Iterator[None]:
+        """Let other processes with the same outbox wait; who waits keeps the archive from nobody."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.with_name(f"{self._file.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    turns.rest()
+                    time.sleep(_REST_SECONDS)
             yield
 
     def _next(self, archive: Archive) -> list[Packet]:
@@ -126,10 +134,20 @@ class VTPOutbox:
             self._last = newest
         return batch
 
-    async def _submit(self, batch: list[Packet]) -> list[Receipt]:
+    async def _submit(self, batch: list[Packet], turns: Access) -> list[Receipt]:
+        async def rest() -> None:
+            while True:
+                await asyncio.to_thread(turns.rest)
+                await asyncio.sleep(_REST_SECONDS)
+
         contents: Iterator[bytes] = (packet.content for packet in batch)
-        async with aclosing(self._author.submit_all(contents)) as receipts:
-            return [receipt async for receipt in receipts]
+        resting = asyncio.get_running_loop().create_task(rest())
+        try:
+            async with aclosing(self._author.submit_all(contents)) as receipts:
+                return [receipt async for receipt in receipts]
+        finally:
+            resting.cancel()
+            await asyncio.gather(resting, return_exceptions=True)
 
     def _note(self, refused: list[Receipt], batch: list[Packet]) -> None:
         if not refused:
@@ -197,6 +215,7 @@ class Courier:
                     continue
             if ending:
                 return
+            self._turns.rest()
             if not self._ending.is_set():
                 self._news.wait()
 
