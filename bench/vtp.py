@@ -275,8 +275,10 @@ def draw(path: Path, numbers: list[int], rates: dict[str, list[float]], late: di
             axes.bar_label(
                 drawn, labels=[f"{bar:,.0f}" if bar >= 10 else f"{bar:.1f}" for bar in bars], fontsize=7
             )
-        axes.set_yscale("log")
-        axes.set_ylim(min(map(min, values.values())) / 3, 3 * max(map(max, values.values())))
+        least, most = (end(map(end, values.values())) for end in (min, max))
+        far = most > 30 * least  # bars from zero where all can be seen
+        axes.set_yscale("log" if far else "linear")
+        axes.set_ylim(least / 3 if far else 0, (3 if far else 1.2) * most)
         axes.set_xticks(range(len(numbers)), [f"{number}" for number in numbers])
         axes.set_xlabel("subscribers")
         axes.set_title(title, loc="left", fontsize=10)
