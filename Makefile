@@ -46,6 +46,7 @@ bench: ## Measured comparisons; each prints a table
 	$(RUN)/python -m bench.querylog
 	$(RUN)/python -m bench.tap
 	@scripts/servers.sh start
+	$(RUN)/python -m bench.crossmatch
 	$(RUN)/python -m bench.visits --forget
 	$(RUN)/python -m bench.visits
 	@scripts/kafka.sh start 1

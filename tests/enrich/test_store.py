@@ -30,7 +30,7 @@ def test_what_comes_and_goes_is_noticed(make: Make, alerts: Alerts, tmp_path: Pa
     store.remove(place, "one", "catalogue")
     (place / "two" / "vobroker.json").write_text("{}")
     assert list(enrichment.of(batch)) == ["context"]
-    assert "is no catalogue, or a damaged one" in enrichment.damaged["two"]
+    assert "is no catalogue, or a damaged one" in enrichment.damaged["match_two"]
     with pytest.raises(EnrichError, match="is no catalogue"):
         Enrichment.open(place)
     store.remove(place, "two", "watchlist")

@@ -131,7 +131,10 @@ def test_an_archive_with_matches_is_whole_and_so_is_its_copy(flowed: Flowed, tmp
     assert (copied.rows["match_known"], copied.rows["crossmatch"]) == (60, 120)
 
 
-def test_matching_again_replaces_what_was_stored(flowed: Flowed, store: Path) -> None:
+def test_matching_again_replaces_what_was_stored(
+    flowed: Flowed, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vobroker.pipeline.rematch.PAGE", 50)
     archive, _, _ = flowed
     for layer in Enrichment.open(store).layers:
         before = asked(archive, f"SELECT * FROM {layer.table.name} ORDER BY survey, alert_id")

@@ -191,6 +191,7 @@ def show_kind(kind: str, name: str, archive: str, as_json: bool) -> None:
     out.print(info.description, highlight=False, markup=False)
     out.print(f"{info.rows:,} entries{left}", highlight=False)
     out.print(f"from {info.source}, {info.added}", highlight=False, markup=False)
+    out.print(f"in {store_of(archive) / name}", highlight=False, markup=False, soft_wrap=True)
     list_tables({matcher.table.name: matcher.table})
 
 

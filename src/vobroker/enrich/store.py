@@ -89,7 +89,7 @@ class Enrichment:
     layers
         What is there.
     damaged
-        Why something that came later is not, by its folder.
+        Why something that came later is not, as if it were a catalogue's table.
     """
 
     def __init__(self, layers: Sequence[Layer] = (), store: Path | None = None) -> None:
@@ -136,7 +136,7 @@ class Enrichment:
                 known = self._seen.get(name)
                 seen[name] = known if known and known[0] == when else (when, layer(store / name))
             except (EnrichError, OSError) as error:
-                damaged[name] = str(error)
+                damaged[f"match_{name}"] = str(error)
         self._seen, self.damaged = seen, damaged
         found = [one for _, one in seen.values()]
         if not any(isinstance(one, Context) for one in found):

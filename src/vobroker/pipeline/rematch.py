@@ -15,7 +15,7 @@ PAGE = 50_000
 """Most alerts that are compared, and committed, at once."""
 
 _PAGE = """
-    SELECT survey, alert_id, ra, dec, healpix FROM alert WHERE survey > ? OR (survey = ? AND alert_id > ?)
+    SELECT survey, alert_id, ra, dec, healpix FROM alert WHERE (survey, alert_id) > (?, ?)
     ORDER BY survey, alert_id LIMIT ?
 """
 
@@ -67,7 +67,7 @@ def _pages(turns: Access) -> Iterator[pa.Table]:
     survey, alert = "", 0
     while True:
         with turns.take() as archive:
-            page = archive.query(_PAGE, [survey, survey, alert, PAGE])
+            page = archive.query(_PAGE, [survey, alert, PAGE])
         if not len(page):
             return
         yield page
