@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from vobroker.archive import Archive, ArchiveError, open_archive
 from vobroker.publish.folder import POSITION, PublishError, publish_folder
 from vobroker.publish.render import render
+from vobroker.voevent import read
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -54,6 +56,16 @@ def test_one_stream_can_be_followed_alone(archive: Archive, tmp_path: Path) -> N
     assert {name.partition("/")[0] for name in contents(tmp_path)} == {"fast-moving"}
     assert publish_folder(archive, tmp_path, stream="fast-moving") == 0
     assert publish_folder(archive, tmp_path) == len(contents(tmp_path)) == len(names(archive))
+
+
+def test_notices_stand_beside_the_packets(archive: Archive, tmp_path: Path) -> None:
+    publish_folder(archive, tmp_path, stream="fast-moving")
+    written = publish_folder(archive, tmp_path, stream="fast-moving", notices=True)
+    assert written == len(contents(tmp_path))
+    assert publish_folder(archive, tmp_path, stream="fast-moving", notices=True) == 0
+    for file in tmp_path.rglob("*.json"):
+        packet = read(file.with_suffix(".xml").read_bytes())
+        assert json.loads(file.read_bytes())["id"][0] == packet.ivorn
 
 
 def test_a_folder_of_another_archive_starts_again(archive: Archive, tmp_path: Path) -> None:

@@ -33,6 +33,13 @@ class Embed(StrEnum):
     next = "next"
 
 
+class Written(StrEnum):
+    """What files hold."""
+
+    voevent = "voevent"
+    gcn = "gcn"
+
+
 EmbedOption = Annotated[
     Embed | None,
     typer.Option(
@@ -183,6 +190,9 @@ def export(
         str | None, typer.Option(help="Role of the packets: observation, prediction, utility or test.")
     ] = None,
     embed: EmbedOption = None,
+    as_: Annotated[
+        Written, typer.Option("--as", help="VOEvents, or notices in JSON with GCN's field names.")
+    ] = Written.voevent,
 ) -> None:
     """Write events to files, those that the folder does not have yet."""
     from vobroker.publish.folder import embedding, publish_folder
@@ -192,8 +202,9 @@ def export(
         fail(f"the role {role!r} is not one of {', '.join(ROLES)}", 2)
     with _opened(archive) as store:
         forms = embedding(_folder(archive)) | embedding(folder) if embed is None else embed.value
-        written = publish_folder(store, folder, stream=stream, role=role, form=forms)
-    out.print(f"{written} VOEvents written to {folder}", highlight=False)
+        notices = as_ is Written.gcn
+        written = publish_folder(store, folder, stream=stream, role=role, form=forms, notices=notices)
+    out.print(f"{written} {'notices' if notices else 'VOEvents'} written to {folder}", highlight=False)
 
 
 def embed_setting(

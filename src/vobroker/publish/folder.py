@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vobroker.archive import Archive, ArchiveError
+from vobroker.publish import gcn
 from vobroker.publish.lightcurve import FORMS
 from vobroker.publish.render import packets
+from vobroker.voevent import write
 
 POSITION = ".position"
 """File in the folder with the sequence number and the identifier of the last event written."""
@@ -33,6 +35,7 @@ def publish_folder(
     stream: str | None = None,
     role: str | None = None,
     form: str | Mapping[str, str] | None = None,
+    notices: bool = False,
 ) -> int:
     """Write the events that are not in a folder yet, to ``<stream>/<night>/<survey>-<alert id>.xml``.
 
@@ -51,6 +54,9 @@ def publish_folder(
     form
         How they carry the light curve, as of :func:`vobroker.publish.render.packets`; by default as the
         folder says, see :func:`embedding`.
+    notices
+        Whether to write notices, see :mod:`vobroker.publish.gcn`, to files ``.json``; they have a position of
+        their own.
 
     Returns
     -------
@@ -63,15 +69,19 @@ def publish_folder(
         If a file cannot be written (disk full, no permission). What was written stays, and the next
         run goes on from there.
     """
-    position = folder / (f"{POSITION}-{stream}" if stream else POSITION)
+    kind = f"{POSITION}.gcn" if notices else POSITION
+    position = folder / (f"{kind}-{stream}" if stream else kind)
+    encode, suffix = (gcn.encode, "json") if notices else (write, "xml")
     written = 0
     try:
         forms = form or embedding(folder)
         begin = read_position(position, archive)
-        for batch in packets(archive, after=begin, stream=stream, role=role, form=forms):
+        for batch in packets(
+            archive, after=begin, stream=stream, role=role, form="none" if notices else forms, encode=encode
+        ):
             for packet in batch:
                 night = folder / packet.stream / str(packet.night or "undated")
-                write_whole(night / f"{packet.survey}-{packet.alert_id}.xml", packet.content)
+                write_whole(night / f"{packet.survey}-{packet.alert_id}.{suffix}", packet.content)
             write_whole(position, f"{batch[-1].sequence} {batch[-1].ivorn}\n".encode())
             written += len(batch)
     except OSError as error:
