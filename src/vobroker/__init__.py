@@ -1,1 +1,22 @@
-"""Alert broker for the Virtual Observatory."""
+"""Alert broker for the Virtual Observatory.
+
+:func:`stream` listens to a stream of a broker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vobroker.client import Alert, StreamError, stream
+
+__all__ = ["Alert", "StreamError", "stream"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the client when it is asked for: other parts do without it."""
+    if name in __all__:
+        from vobroker import client
+
+        return getattr(client, name)
+    raise AttributeError(f"module 'vobroker' has no attribute '{name}'")

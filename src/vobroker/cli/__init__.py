@@ -24,6 +24,7 @@ GROUPS = (
     "vtp",
     "simulate",
     "gateway",
+    "stream",
     "serve",
     "token",
     "adql",

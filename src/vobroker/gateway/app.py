@@ -31,7 +31,7 @@ from vobroker.gateway.access import Audit, Listeners, Rate
 from vobroker.gateway.cursor import CursorError, Cursors, Since, since
 from vobroker.gateway.endless import EVENTS, LINES, Endless, as_line
 from vobroker.gateway.hub import Hub
-from vobroker.gateway.messages import GCN, TEXTS
+from vobroker.gateway.messages import GCN, TEXTS, messages
 from vobroker.gateway.pages import FILES
 from vobroker.roles import Caller, Roles
 from vobroker.tap.errors import TapError
@@ -156,6 +156,7 @@ def create_streams(
         ("/{name}/events", _events),
         ("/{name}/lines", _lines),
         ("/{name}/page", _page),
+        ("/{name}/at/{cursor}", _one),
     ):
         app.get(path)(answer)
     app.websocket("/{name}/ws")(_websocket)
@@ -336,6 +337,33 @@ async def _page(
     if not alerts and format.value not in TEXTS:
         return Response(None, 204, HEADERS | more)
     return Response(content, 200, HEADERS | more, media_type)
+
+
+async def _one(
+    request: Request,
+    name: Name,
+    cursor: Annotated[str, Path(max_length=100, description="Cursor of the alert")],
+    format: PageForm = PageForm.json,
+) -> Response:
+    """Take the one alert of a cursor, in any form."""
+    asked = await _asked(request, name, cursor)
+    hub = asked.gateway.hub
+    place = (asked.since.place or 1) - 1
+    if asked.since.place and format.value in FILES:
+        file = await asyncio.to_thread(FILES[format.value], hub.archive, name, place, 1)
+        content, media_type, end = file.content, file.media_type, file.end
+    else:
+        site = asked.site if format == GCN else ""
+        found = await asyncio.to_thread(messages, hub.archive, name, place, 1, format.value, site)
+        content, media_type = (found[0].content if found else b""), _TYPES[format.value]
+        end = found[0].place if found else 0
+    if end != asked.since.place:
+        raise HTTPException(404, "There is no alert of this cursor.")
+    asked.note(request, "alert", 200, format=format.value)
+    return Response(content, 200, HEADERS, media_type)
+
+
+_TYPES = {"json": "application/json", "voevent": "application/x-voevent+xml", "gcn": "application/json"}
 
 
 async def _file(asked: Asked, form: str, place: int, limit: int) -> tuple[bytes, str, int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,9 @@ from vobroker.timeseries.columns import KINDS, MEASUREMENT
 from vobroker.timeseries.passbands import AB_ZERO_POINT, PASSBANDS
 from vobroker.timeseries.series import MJD, Band, Quantity, Series, SpaceFrame, TimeFrame, noted
 from vobroker.votypes.arrow import schema
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 POINTS = schema(MEASUREMENT)
 """Arrow schema of the points."""
@@ -102,6 +106,12 @@ class LightCurve:
     def limits(self) -> pa.Table:
         """Points that only say how faint the object must have been."""
         return self.of_kind("limit")
+
+    def plot(self, *, flux: bool = False) -> Figure:
+        """Draw it: magnitudes, or fluxes, against time."""
+        from vobroker.timeseries.plot import figure
+
+        return figure(self, flux=flux)
 
     @property
     def series(self) -> Series:

@@ -1,0 +1,79 @@
+"""The streams of an archive on this machine, or of a database that can be reached."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from vobroker.archive import Archive, ArchiveError, files_of, open_archive
+from vobroker.client.errors import StreamError
+from vobroker.gateway.cursor import CursorError, Cursors
+from vobroker.gateway.cursor import since as read_since
+from vobroker.gateway.messages import JSON, messages
+from vobroker.gateway.pages import FILES
+
+EVERY = 1.0
+"""Seconds after which an archive is asked again whether there is something new."""
+
+PAGE = 100
+
+
+class Local:
+    """An archive, read as the gateway reads it: one that is open, or the place of one.
+
+    Raises
+    ------
+    StreamError
+        If it cannot be read.
+    """
+
+    def __init__(self, place: str | Archive) -> None:
+        try:
+            self._archive = open_archive(place, read_only=True) if isinstance(place, str) else place
+            self._cursors = Cursors.of(files_of(self._archive.place))
+        except (ArchiveError, CursorError, OSError) as error:
+            raise StreamError(str(error)) from None
+
+    def messages(self, name: str, since: str, *, follow: bool) -> Iterator[dict[str, Any]]:
+        """Give the messages of a stream, from a place on.
+
+        Raises
+        ------
+        StreamError
+            If there is no such place, or the archive cannot be read any more.
+        """
+        try:
+            place = self._begin(name, since)
+            while True:
+                found = messages(self._archive, name, place, PAGE, JSON)
+                for one in found:
+                    place = one.place
+                    yield {"cursor": self._cursors.seal(name, place)} | json.loads(one.content)
+                if len(found) < PAGE:
+                    if not follow:
+                        return
+                    time.sleep(EVERY)
+        except (ArchiveError, CursorError) as error:
+            raise StreamError(str(error)) from None
+
+    def get(self, name: str, what: str, **asked: Any) -> bytes:
+        """Give one alert in a format; ``what`` is ``at/`` and its cursor."""
+        after = self._cursors.open(name, what.removeprefix("at/")) - 1
+        form = asked["format"]
+        if form in FILES:
+            return FILES[form](self._archive, name, after, 1).content
+        return messages(self._archive, name, after, 1, form)[0].content
+
+    def _begin(self, name: str, since: str) -> int:
+        if not self._archive.events(name, limit=1):
+            raise StreamError(f"{self._archive.place} has no alert of a stream {name}")
+        found = read_since(since, name, self._cursors)
+        if found.place is not None:
+            return found.place
+        asked = "SELECT coalesce(max(sequence), 0) AS place FROM event"
+        if found.time is not None:
+            asked += " WHERE created < $1"
+        place = self._archive.query(asked, [found.time] if found.time else [])["place"][0].as_py()
+        return int(place)
