@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -22,7 +24,6 @@ from vobroker.voevent.vtp.tokens import CHALLENGE, PROOF, fingerprint, prove
 from .peers import broker, ivorn, packet
 
 US = "ivo://org.example/somebody"
-LET_GO = ""
 
 
 class Peer:
@@ -179,11 +180,11 @@ def test_authors_that_are_slow_or_silent_are_told_and_let_go(tmp_path: Path) -> 
             assert await done.is_let_go()
             told = await slow.message()
             assert told.result == "only 5 of 256 bytes of a frame came in 0.1 seconds"
-            assert (await silent.message()).result == "no event came in 0.1 seconds"
+            assert (await silent.message()).result == "no event came in 1 seconds"
             assert await slow.is_let_go()
             assert await silent.is_let_go()
 
-    quick = Limits(frame_seconds=0.1, idle_seconds=0.1, linger_seconds=0.1)
+    quick = Limits(frame_seconds=0.1, idle_seconds=1, linger_seconds=0.1)
     running(tmp_path, test, limits=quick)
 
 
@@ -242,6 +243,22 @@ def test_an_author_that_does_not_read_the_answers_is_not_listened_to(tmp_path: P
 
     quick = Limits(frame_seconds=0.2, close_seconds=0.1)
     running(tmp_path, test, limits=quick)
+
+
+def test_authors_that_cut_the_connection_are_forgotten_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(opened: Broker, authors: Place, _: Place) -> None:
+        for number in range(100):
+            with socket.create_connection(authors) as one:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+                one.sendall(frame(packet(number)) + frame(b"nonsense") * (number % 2))
+                if number % 3:
+                    await asyncio.sleep(0)
+        await until(lambda: not opened.receiver.connections)
+
+    running(tmp_path, test)
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("token", ["secret", "guessed", None])
@@ -361,11 +378,14 @@ def test_who_answers_no_event_is_told_counted_and_let_go_and_can_have_the_rest_l
             assert told.result == (f"no answer to {ivorn(0)} came in 0.1 seconds; 12 events more are waiting")
             assert await peer.is_let_go()
         assert opened.state().of_subscribers["too slow"] == 1
+
+    async def later(_: Broker, __: Place, subscribers: Place) -> None:
         async with connected(subscribers) as peer:
             await peer.subscribe((SINCE, ivorn(7)))
             assert await peer.events(12) == [ivorn(number) for number in range(8, 20)]
 
     running(tmp_path, test, limits=Limits(window=8, ack_seconds=0.1))
+    running(tmp_path, later, limits=Limits(window=8))
 
 
 def test_iamalive_goes_both_ways_and_who_misses_two_is_let_go(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ SUBSCRIBERS_PORT = 8099
 Verify = Callable[[bytes], object]
 """Finds out who has signed a packet; raises Refused where nobody has who may. Runs in several threads."""
 
-_PRUNE_SECONDS = 60.0
+_PRUNE_SECONDS = 10.0
 _COMMITTED_AT_ONCE = 1000
 _VERIFIED_AT_ONCE = 8
 _FATES = ("received", "taken", "known", "other", "refused", "failed")

@@ -201,7 +201,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         else:
             self._transport.resume_reading()
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # the peer has cut the connection
+                self._transport.abort()
 
     def cut(self) -> None:
         """End the connection now."""

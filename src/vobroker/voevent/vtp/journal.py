@@ -33,6 +33,7 @@ _CONFLICTS = 10_000
 _OLD_AT_ONCE = 1000
 _MUCH_AT_ONCE = 50
 _BATCH_BYTES = 2**22
+_LOG_BYTES = 2**26
 
 _TABLES = """
     CREATE TABLE IF NOT EXISTS event (
@@ -157,6 +158,7 @@ class Journal:
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         return connection
 
     @contextmanager
