@@ -92,7 +92,8 @@ class Feed:
         self._archive = archive
         self._lock = threading.Lock()
         self._known: dict[Kind, tuple[float, int]] = {}
-        self._cached: OrderedDict[tuple[object, ...], list[Item]] = OrderedDict()
+        self._making = threading.Lock()
+        self._made: OrderedDict[tuple[object, ...], tuple[bytes, int]] = OrderedDict()
         self._listeners: Counter[str] = Counter()
 
     def newest(self, kind: Kind) -> int:
@@ -130,21 +131,26 @@ class Feed:
         told = datetime.fromisoformat(since)
         return self._place(kind.place_at, told.astimezone(UTC).replace(tzinfo=None) if told.tzinfo else told)
 
-    def after(self, kind: Kind, stream: str | None, form: Form, place: int) -> tuple[list[Item], int]:
-        """Give some events behind a place, and the place behind them: the newest where there are none."""
+    def after(
+        self, kind: Kind, stream: str | None, form: Form, place: int, write: Callable[[Item, Form], bytes]
+    ) -> tuple[bytes, int]:
+        """Give some events behind a place as they are written, and the place behind them.
+
+        Where there are none, it is the newest place.
+        """
         newest = self.newest(kind)
         if newest <= place:
-            return [], place
-        key = kind, stream, form, place, newest
-        with self._lock:
-            found = self._cached.get(key)
-        if found is None:
-            found = list(self._items(kind, stream, form, place))
-            with self._lock:
-                self._cached[key] = found
-                while len(self._cached) > _CACHED:
-                    self._cached.popitem(last=False)
-        return found, max(found[-1].place, place) if found else newest
+            return b"", place
+        key = kind, stream, form, place, newest, write
+        with self._making:  # who comes second waits for what the first one makes
+            found = self._made.get(key)
+            if found is None:
+                items = list(self._items(kind, stream, form, place))
+                behind = max(items[-1].place, place) if items else newest
+                found = self._made[key] = b"".join(write(item, form) for item in items), behind
+                while len(self._made) > _CACHED:
+                    self._made.popitem(last=False)
+        return found
 
     def _items(self, kind: Kind, stream: str | None, form: Form, place: int) -> Iterator[Item]:
         if kind is RECEIVED:

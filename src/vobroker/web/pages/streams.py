@@ -153,10 +153,10 @@ async def _pieces(
     yield b"retry: 3000\n\n" if write is _event else b""
     quiet = 0.0
     while not site.closing.is_set():
-        items, place = await run_in_threadpool(site.feed.after, kind, stream, form, place)
-        if items:
+        piece, place = await run_in_threadpool(site.feed.after, kind, stream, form, place, write)
+        if piece:
             quiet = 0.0
-            yield b"".join(write(item, form) for item in items)
+            yield piece
         else:
             if not follow:
                 return
