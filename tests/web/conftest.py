@@ -66,7 +66,7 @@ def serving(archive: Archive, filters: Sequence[Filter] = ()) -> Iterator[Served
     try:
         yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", archive, filters, roles)
     finally:
-        app.state.site.closing.set()
+        app.state.close()
         server.should_exit = True
         thread.join()
         listener.close()

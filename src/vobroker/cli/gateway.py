@@ -40,7 +40,7 @@ def gateway(
     requests: Annotated[
         float,
         typer.Option(help="Requests that an address may make a minute; a tenth of them at once.", min=1),
-    ] = 600,
+    ] = 3000,
     title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
 ) -> None:
     """Serve until interrupted; listeners are told to come back, and go on from their cursors."""

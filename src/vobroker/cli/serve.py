@@ -73,6 +73,9 @@ def serve(
         list[str] | None,
         typer.Option(help="Host inside that tables may be fetched from, as host:port; may be given again."),
     ] = None,
+    audit: Annotated[
+        Path | None, typer.Option(help="File for one line of JSON a request for a stream.")
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
 ) -> None:
@@ -120,7 +123,7 @@ def serve(
                 with _flowing(rivers, stop):
                     if open_page:
                         threading.Timer(0.8, webbrowser.open, [here]).start()
-                    _run(create_app(tap, filters=chosen, title=title), listener)
+                    _run(create_app(tap, filters=chosen, title=title, audit=audit), listener)
         except ArchiveError as error:
             fail(str(error))
 
@@ -131,7 +134,7 @@ def _run(app: Starlette, listener: socket.socket) -> None:
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            app.state.site.closing.set()
+            app.state.close()
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(

@@ -105,7 +105,7 @@ def create_streams(
     filters: Sequence[Filter] = (),
     title: str = "vobroker",
     audit: FilePath | None = None,
-    requests_a_minute: float = 600,
+    requests_a_minute: float = 3000,
 ) -> FastAPI:
     """Make the streams of an archive, to be mounted somewhere.
 

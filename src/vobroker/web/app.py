@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.middleware.gzip import GZipMiddleware
@@ -16,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vobroker.filters import Filter
+from vobroker.gateway import create_streams
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
 from vobroker.web import openapi
@@ -51,7 +53,9 @@ _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """For SVG opened by itself: plots carry their styles, and run nothing."""
 
 
-def create_app(tap: Service, *, filters: Sequence[Filter] = (), title: str = "vobroker") -> Starlette:
+def create_app(
+    tap: Service, *, filters: Sequence[Filter] = (), title: str = "vobroker", audit: Path | None = None
+) -> Starlette:
     """Make the web application of a broker.
 
     Parameters
@@ -62,17 +66,29 @@ def create_app(tap: Service, *, filters: Sequence[Filter] = (), title: str = "vo
         The filters that run, with their texts.
     title
         Name of the site.
+    audit
+        File for one line of JSON a request for a stream.
+
+    The streams of the gateway are beside them, at ``/streams``. ``state.close`` lets all who listen go; it is
+    to be called before the server stops.
     """
     pages = _pages(tap, filters, title)
+    streams = create_streams(tap.archive, tap.roles, filters=filters, title=title, audit=audit)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
-        async with running(tap):
+        async with running(tap), streams.router.lifespan_context(streams):
             yield
 
     # What the pages put around their answers would hold back the rows of a long result.
     queries = create_tap(tap)
-    routes: list[BaseRoute] = [Route("/tap", _to_tap), Mount("/tap", queries), Mount("/", pages)]
+    routes: list[BaseRoute] = [
+        Route("/tap", _with_slash),
+        Mount("/tap", queries),
+        Route("/streams", _with_slash),
+        Mount("/streams", streams),
+        Mount("/", pages),
+    ]
     app = Starlette(routes=routes, lifespan=life)
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,10 +97,16 @@ def create_app(tap: Service, *, filters: Sequence[Filter] = (), title: str = "vo
 
     app.router.default = elsewhere
     app.state.site = pages.state.site
+
+    def close() -> None:
+        pages.state.site.closing.set()
+        streams.state.close()
+
+    app.state.close = close
     return app
 
 
-async def _to_tap(request: Request) -> Response:
+async def _with_slash(request: Request) -> Response:
     return RedirectResponse(f"{request.url.path}/", 308)
 
 
