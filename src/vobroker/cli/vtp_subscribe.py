@@ -69,6 +69,12 @@ def subscribe(
         Path | None,
         typer.Option(metavar="DIR", help="What came, and how far it was dealt with; beside the archive."),
     ] = None,
+    keep_days: Annotated[
+        float, typer.Option(help="Days for which what came is kept there, and known.", min=0.001)
+    ] = 30.0,
+    keep_bytes: Annotated[
+        int | None, typer.Option(help="Size above which the oldest go earlier.", min=2**20)
+    ] = None,
     ivorn: IvornOption = "",
     token: TokenOption = None,
     tls: TlsOption = False,
@@ -130,7 +136,7 @@ def subscribe(
         )
 
     try:
-        with Journal(folder) as journal:
+        with Journal(folder, keep_days=keep_days, max_bytes=keep_bytes) as journal:
             asyncio.run(run())
     except VTPError as error:
         fail(str(error))

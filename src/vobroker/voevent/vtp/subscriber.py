@@ -45,7 +45,7 @@ _UNNAMED = "sha256:"
 _MOST_UNNAMED = 100
 _LOOKED_AT = 100
 _OVERLAP = 60.0  # seconds by which clocks may differ when a broker goes back to a time
-_PRUNE_SECONDS = 3600.0
+_PRUNE_SECONDS = 60.0
 _T = TypeVar("_T")
 
 
@@ -297,7 +297,8 @@ class Subscriber:
                 self._welcome = self._welcome or clock() - begun >= patience.steady
                 if clock() - pruned >= _PRUNE_SECONDS:
                     pruned = clock()
-                    await self._write(self.journal.prune)
+                    while await self._write(self.journal.prune):
+                        pass
             raise Unreachable(f"{self.broker} has closed the connection")
         finally:
             self._line = None
