@@ -45,6 +45,7 @@ bench: ## Measured comparisons; each prints a table
 	$(RUN)/python -m bench.adql
 	$(RUN)/python -m bench.querylog
 	$(RUN)/python -m bench.tap
+	$(RUN)/python -m bench.vtp
 	@scripts/servers.sh start
 	$(RUN)/python -m bench.crossmatch
 	$(RUN)/python -m bench.visits --forget
