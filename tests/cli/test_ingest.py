@@ -76,6 +76,7 @@ def test_benchmarks_are_listed() -> None:
         "crossmatch",
         "decode",
         "filters",
+        "gateway",
         "latency",
         "querylog",
         "river",
