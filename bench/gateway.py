@@ -1,8 +1,9 @@
 """Many listeners on one gateway: how late the last of them hears of an alert, and what each costs.
 
 A gateway serves an archive over loopback. Thousands of listeners, all in one other process, follow one stream
-as lines of JSON; one in a hundred never reads. Visits come in one after the other, of which the filter lets some
-alerts through, and each listener notes when it had all of them. The time counts from the commit of the visit.
+as lines of JSON; one in a hundred never reads. Visits come in one after the other, the filter lets some of
+their alerts through, and each listener notes when it had all of them. The time counts from the commit of the
+visit.
 """
 
 from __future__ import annotations
