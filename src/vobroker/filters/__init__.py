@@ -4,14 +4,17 @@ from vobroker.filters.budget import Budget, Standing
 from vobroker.filters.compile import Filter, compile_filter, load_filters, starter_filters
 from vobroker.filters.run import FilterRun, run
 from vobroker.filters.tables import filter_tables
-from vobroker.filters.trial import Trial, try_on
+from vobroker.filters.trial import Comparison, Nights, Trial, compare, try_on
 
 __all__ = [
     "Budget",
+    "Comparison",
     "Filter",
     "FilterRun",
+    "Nights",
     "Standing",
     "Trial",
+    "compare",
     "compile_filter",
     "filter_tables",
     "load_filters",
