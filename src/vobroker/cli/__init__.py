@@ -25,6 +25,7 @@ GROUPS = (
     "simulate",
     "gateway",
     "stream",
+    "notify",
     "serve",
     "token",
     "adql",
