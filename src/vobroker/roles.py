@@ -5,10 +5,6 @@ The services enforce the limits, and what they say of themselves is printed from
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import re
-import secrets
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -16,16 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from vobroker.tokens import Tokens
+
 ROLES = ("guest", "user", "operator")
 """Roles, each with the limits of the one before unless it has its own."""
 
-_TOKEN = re.compile(
-    r"(?P<name>[A-Za-z0-9._-]{1,64})\s+(?P<role>user|operator)\s+sha256:(?P<digest>[0-9a-f]{64})"
-)
-
 
 class RolesError(Exception):
-    """A file of roles or tokens that cannot be used, with the reason in one sentence."""
+    """A file of roles that cannot be used, with the reason in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +67,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a role, and a name where it is somebody known; guests have none."""
+    """Who asks: a role, and a name and the digest of a token where it is somebody known; guests have none."""
 
     role: str
     limits: Limits
     name: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +80,24 @@ class Roles:
     """The limits of every role, and who has which."""
 
     limits: Mapping[str, Limits]
-    tokens: Mapping[str, tuple[str, str]]
-    """Name and role by the SHA-256 of the token."""
+    tokens: Tokens
 
     @property
     def guest(self) -> Caller:
         """Anybody."""
         return Caller("guest", self.limits["guest"])
 
-    def caller(self, token: str) -> Caller | None:
-        """Give who has a token; None where nobody has it."""
-        digest = hashlib.sha256(token.encode()).hexdigest()
-        for known, (name, role) in self.tokens.items():
-            if hmac.compare_digest(known, digest):
-                return Caller(role, self.limits[role], name)
-        return None
+    def caller(self, token: str, scope: str = "") -> Caller | None:
+        """Give who has a token that holds for something; None where it does not or nobody has it."""
+        found = self.tokens.find(token, scope)
+        return Caller(found.role, self.limits[found.role], found.name, found.digest) if found else None
+
+    def known(self, caller: Caller, scope: str = "") -> bool:
+        """Whether a caller is still who it was: guests are, others while their token holds."""
+        if not caller.digest:
+            return True
+        found = self.tokens.get(caller.digest)
+        return found is not None and found.role == caller.role and found.holds(scope)
 
 
 def read_roles(file: Path | None = None, tokens: Path | None = None) -> Roles:
@@ -110,12 +108,14 @@ def read_roles(file: Path | None = None, tokens: Path | None = None) -> Roles:
     file
         Limits in TOML; those that come with the package when not given.
     tokens
-        One line for each token as :func:`new_token` makes it; a file that is not there holds none.
+        File of tokens, see :mod:`vobroker.tokens`; one that is not there holds none.
 
     Raises
     ------
     RolesError
-        With the file, and the line or the name that is wrong.
+        With the file and the name that is wrong.
+    TokensError
+        With the file and the line that is wrong.
     """
     try:
         text = (
@@ -134,25 +134,7 @@ def read_roles(file: Path | None = None, tokens: Path | None = None) -> Roles:
     for role in ROLES:
         known = known | data.get(role, {})
         limits[role] = _limits(known, f"{where}, [{role}]")
-    return Roles(limits, _tokens(tokens) if tokens else {})
-
-
-def new_token(name: str, role: str) -> tuple[str, str]:
-    """Make a token: what its owner keeps, and the line of the tokens file, which does not tell it.
-
-    Raises
-    ------
-    RolesError
-        If the name or the role cannot be.
-    """
-    token = secrets.token_urlsafe(32)
-    line = f"{name} {role} sha256:{hashlib.sha256(token.encode()).hexdigest()}"
-    if not _TOKEN.fullmatch(line):
-        raise RolesError(
-            f"a token is for a name of letters, digits, '.', '_' and '-', and a role user or operator;"
-            f" not for {name!r} as {role!r}"
-        )
-    return token, line
+    return Roles(limits, Tokens(tokens))
 
 
 def _limits(found: Mapping[str, Any], where: str) -> Limits:
@@ -179,19 +161,3 @@ def _limits(found: Mapping[str, Any], where: str) -> Limits:
         if found[least] > found[most]:
             raise RolesError(f"{where}: {least} is larger than {most}")
     return Limits(**found)
-
-
-def _tokens(file: Path) -> dict[str, tuple[str, str]]:
-    try:
-        lines = file.read_text("utf-8").splitlines() if file.exists() else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise RolesError(f"cannot read the tokens in {file}: {error}") from error
-    found = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        parts = _TOKEN.fullmatch(line.strip())
-        if parts is None:
-            raise RolesError(f"{file}, line {number}: a line is NAME user|operator sha256:DIGEST")
-        found[parts["digest"]] = (parts["name"], parts["role"])
-    return found

@@ -20,8 +20,9 @@ from vobroker.filters import Filter, compile_filter
 from vobroker.gateway import create_app, create_streams
 from vobroker.gateway.patience import Patient
 from vobroker.pipeline.river import run
-from vobroker.roles import Roles, new_token, read_roles
+from vobroker.roles import Roles, read_roles
 from vobroker.sources.simulator import as_raw_batches, simulate
+from vobroker.tokens import new_token
 
 HOSTILE = "<script>alert(1)</script>"
 ALL = compile_filter("all", f"-- Everything {HOSTILE}\nSELECT alert_id, mag FROM alert")
@@ -36,6 +37,7 @@ class Served:
     archive: Archive
     audit: Path
     token: str
+    tokens: Path
     close: Callable[[], None]
 
     def get(self, path: str, **headers: str) -> httpx.Response:
@@ -68,7 +70,12 @@ def serving(
     thread.start()
     try:
         yield Served(
-            f"http://127.0.0.1:{listener.getsockname()[1]}", archive, audit, token, streams.state.close
+            f"http://127.0.0.1:{listener.getsockname()[1]}",
+            archive,
+            audit,
+            token,
+            audit.with_name("tokens"),
+            streams.state.close,
         )
     finally:
         streams.state.close()
@@ -99,7 +106,7 @@ def flow(archive: Archive) -> Callable[[], list[str]]:
 @pytest.fixture
 def served(archive: Archive, tmp_path: Path) -> Iterator[Served]:
     token, line = new_token("ada", "user")
-    (tmp_path / "tokens").write_text(line + "\n")
+    (tmp_path / "tokens").write_text(f"{line}\n")
     roles = read_roles(None, tmp_path / "tokens")
     with serving(archive, roles, tmp_path / "audit.jsonl", token) as found:
         yield found

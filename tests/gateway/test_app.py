@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import fastavro
 import httpx
@@ -15,11 +17,19 @@ from astropy.io.votable import parse_single_table
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from vobroker import tokens
+from vobroker.tokens import add, new_token, revoke
 from vobroker.voevent import read
 
 from .conftest import HOSTILE, Served, messages
 
 Flow = Callable[[], list[str]]
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the file of tokens be looked at each time."""
+    monkeypatch.setattr(tokens, "FRESH", 0.0)
 
 
 def ids(found: list[dict]) -> list[str]:
@@ -164,6 +174,35 @@ def test_tokens(served: Served) -> None:
     written = [json.loads(line) for line in served.audit.read_text().splitlines()]
     assert [one["what"] for one in written].count("token") == 5
     assert "guessed" not in served.audit.read_text()
+
+
+def test_a_token_holds_only_for_its_scope_and_time(served: Served) -> None:
+    """What is refused sounds the same, whatever the reason."""
+    (ended, past), (other, queries) = new_token("ben", "user"), new_token("cy", "user", scopes=["tap"])
+    add(served.tokens, replace(past, until=datetime.now(UTC) - timedelta(seconds=1)))
+    add(served.tokens, queries)
+    answers = [served.get("/streams/", Authorization=f"Bearer {one}") for one in (ended, other, "guessed")]
+    assert {(one.status_code, one.text) for one in answers} == {
+        (401, '{"error":"This token does not hold here, or no more; leave it out to ask as a guest."}')
+    }
+
+
+def test_who_listens_is_let_go_with_the_token(served: Served, flow: Flow) -> None:
+    flow()
+    address = f"{served.address.replace('http', 'ws')}/streams/all/ws"
+    headers = {"Authorization": f"Bearer {served.token}"}
+    with (
+        connect(address, additional_headers=headers) as socket,
+        served.lines("/streams/all/lines?since=beginning", **headers) as lines,
+    ):
+        messages(lines, 8)
+        revoke(served.tokens, "ada")
+        now = flow()
+        with pytest.raises(ConnectionClosed) as closed:
+            messages((socket.recv(30) for _ in range(100)), 1)
+        assert closed.value.rcvd.code == 1008
+        assert not [line for line in lines if now[0] in line]
+    assert served.get("/streams/", **headers).status_code == 401
 
 
 def test_as_many_listeners_as_the_role_may_have(served: Served, flow: Flow) -> None:

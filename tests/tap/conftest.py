@@ -18,9 +18,10 @@ from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import Archive, open_archive
 from vobroker.filters import starter_filters
 from vobroker.pipeline.river import run
-from vobroker.roles import Roles, new_token, read_roles
+from vobroker.roles import Roles, read_roles
 from vobroker.sources import files
 from vobroker.tap import Fence, Jobs, Service
+from vobroker.tokens import new_token
 from vobroker.web import create_app
 
 PACKETS = Path(__file__).parents[1] / "data" / "alerts"
@@ -70,7 +71,7 @@ def told(answer: httpx.Response, status: int = 400) -> str:
 def serving(archive: Archive, folder: Path, roles: Roles | None = None) -> Iterator[Served]:
     """Serve an archive from a thread, on a port of the system's choice."""
     token, line = new_token("ada", "user")
-    (folder / "tokens").write_text(line + "\n")
+    (folder / "tokens").write_text(f"{line}\n")
     known = read_roles(None, folder / "tokens")
     if roles is not None:
         known = replace(known, limits=roles.limits)

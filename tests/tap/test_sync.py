@@ -229,7 +229,7 @@ def test_a_page_that_is_not_there_is_an_error_document(tap):
 def test_a_token_that_nobody_has_is_refused(tap):
     query = {"QUERY": "SELECT COUNT(*) AS n FROM alert", "RESPONSEFORMAT": "json"}
     answer = tap.get("/sync", params=query, headers={"Authorization": "Bearer nobody"})
-    assert "nobody has this token" in told(answer, 401)
+    assert "this token does not hold here" in told(answer, 401)
     assert "Bearer" in answer.headers["www-authenticate"]
     for way in ({"headers": {"Authorization": f"Bearer {tap.token}"}}, {"auth": ("ada", tap.token)}):
         assert tap.get("/sync", params=query, **way).json()["rows"] == [{"n": 7}]

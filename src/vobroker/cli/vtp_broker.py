@@ -293,7 +293,7 @@ def _tokens(file: Path | None) -> dict[str, str]:
         return {}
     if not file.is_file():
         fail(f"there is no file of tokens {file}; `vobroker token add` makes it", 2)
-    known = {digest: name for digest, (name, _) in read_allowed(None, file).tokens.items()}
+    known = {digest: one.name for digest, one in read_allowed(None, file).tokens.items() if one.holds("vtp")}
     if not known:
         fail(f"no token is in {file}, so nobody could prove one", 2)
     return known

@@ -84,7 +84,7 @@ class Gateway:
     requests: Rate
     """How often an address may ask."""
     failures: Rate
-    """How often an address may come with a token that nobody has."""
+    """How often an address may come with a token that does not hold."""
 
 
 Name = Annotated[str, Path(pattern=NAME.pattern, max_length=64, description="Name of a stream")]
@@ -189,14 +189,14 @@ def _gateway(connection: HTTPConnection) -> Gateway:
     return found
 
 
-def _caller(connection: HTTPConnection) -> Caller:
-    """Tell who asks, and refuse who asks too often."""
+def _caller(connection: HTTPConnection, scope: str = "streams") -> Caller:
+    """Tell who asks, and refuse who asks too often or has no token for this."""
     gateway = _gateway(connection)
     address = _address(connection)
     if wait := max(gateway.requests.wait(address), gateway.failures.exhausted(address)):
         raise HTTPException(429, "You ask too often.", {"Retry-After": f"{wait:.0f}"})
     try:
-        return caller_with(gateway.roles, connection.headers.get("authorization", ""))
+        return caller_with(gateway.roles, connection.headers.get("authorization", ""), scope)
     except TapError as error:
         gateway.failures.wait(address)
         gateway.audit.note("token", who="", address=address, status=401)
@@ -216,6 +216,10 @@ class Asked:
     name: str
     since: Since
     site: str
+
+    def known(self) -> bool:
+        """Whether the caller still is who it was."""
+        return self.gateway.roles.known(self.caller, "streams")
 
     def note(self, connection: HTTPConnection, what: str, status: int, **more: object) -> None:
         """Write into the audit log."""
@@ -309,7 +313,9 @@ async def _endless(asked: Asked, request: Request, form: TextForm, media_type: s
     asked.note(request, "listen", 200, format=form.value)
     place = await asked.gateway.hub.begin(asked.since)
     site = asked.site if form == GCN else ""
-    return Endless(asked.gateway.hub, asked.name, form.value, site, place, media_type, listening, HEADERS)
+    return Endless(
+        asked.gateway.hub, asked.name, form.value, site, place, media_type, listening, HEADERS, asked.known
+    )
 
 
 async def _page(
@@ -408,7 +414,11 @@ async def _follow(socket: WebSocket, asked: Asked, form: str) -> None:
     gone = asyncio.create_task(_until_gone(socket))
     try:
         while not hub.closing and not gone.done():
-            if not await hub.news(place, HEARTBEAT):
+            news = await hub.news(place, HEARTBEAT)
+            if not asked.known():
+                await socket.close(1008, "Your token holds no more.")
+                return
+            if not news:
                 # The cursor moves on though nothing passed: who comes back has less to look through.
                 told = json.dumps({"cursor": hub.cursors.seal(asked.name, place)})
                 await asyncio.wait_for(socket.send_text(told), SEND_SECONDS)

@@ -62,6 +62,8 @@ class Endless(Response):
         Is left in the end, whatever the end.
     headers
         Of the answer.
+    known
+        Whether the listener still may listen; asked before anything is sent.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Endless(Response):
         media_type: str,
         listening: AbstractContextManager[bool],
         headers: Mapping[str, str],
+        known: Callable[[], bool],
     ) -> None:
         # Proxies are asked not to hold it back.
         super().__init__(None, 200, {**headers, "X-Accel-Buffering": "no"}, media_type)
@@ -83,6 +86,7 @@ class Endless(Response):
         self._framing = _framing(media_type, form)
         self._events = media_type == EVENTS
         self._listening = listening
+        self._known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
@@ -105,7 +109,10 @@ class Endless(Response):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await give(b"retry: 3000\n\n" if self._events else b"\n")
             while not self._hub.closing:
-                if await self._hub.news(self._place, HEARTBEAT):
+                news = await self._hub.news(self._place, HEARTBEAT)
+                if not self._known():
+                    break
+                if news:
                     page = await self._hub.after(self._stream, self._form, self._place, self._site)
                     self._place = page.end
                     if page.messages:

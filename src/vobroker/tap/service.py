@@ -96,10 +96,10 @@ def site_of(request: Request) -> str:
 
 def caller_of(request: Request) -> Caller:
     """Tell who asks; see :func:`caller_with`."""
-    return caller_with(service_of(request).roles, request.headers.get("authorization", ""))
+    return caller_with(service_of(request).roles, request.headers.get("authorization", ""), "tap")
 
 
-def caller_with(roles: Roles, authorization: str) -> Caller:
+def caller_with(roles: Roles, authorization: str, scope: str) -> Caller:
     """Tell who asks: by a bearer token, or a token as the password of HTTP basic authentication.
 
     Parameters
@@ -108,11 +108,14 @@ def caller_with(roles: Roles, authorization: str) -> Caller:
         Who may do what.
     authorization
         The header; empty where there is none.
+    scope
+        What is asked for, of :data:`vobroker.tokens.SCOPES`.
 
     Raises
     ------
     TapError
-        If there is a token that nobody has: its owner should not be served as a guest.
+        If there is a token that nobody has, that has ended, or that is for something else, without saying
+        which: its owner should not be served as a guest.
     """
     scheme, _, rest = authorization.partition(" ")
     if not scheme:
@@ -123,7 +126,7 @@ def caller_with(roles: Roles, authorization: str) -> Caller:
             token = base64.b64decode(token, validate=True).decode().partition(":")[2]
         except (binascii.Error, UnicodeDecodeError):
             token = ""
-    caller = roles.caller(token) if scheme.lower() in ("bearer", "basic") else None
+    caller = roles.caller(token, scope) if scheme.lower() in ("bearer", "basic") else None
     if caller is None:
-        raise TapError("nobody has this token; leave it out to ask as a guest", 401)
+        raise TapError("this token does not hold here, or no more; leave it out to ask as a guest", 401)
     return caller

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import anyio
@@ -111,7 +112,7 @@ async def _streamed(asked: Asked, kind: Kind, media_type: str, stream: str | Non
     if not known and not await run_in_threadpool(site.archive.events, stream, 0, 1):
         raise HTTPException(404, f"There is no stream “{stream}”.")
     try:
-        caller = caller_with(site.tap.roles, request.headers.get("authorization", ""))
+        caller = caller_with(site.tap.roles, request.headers.get("authorization", ""), "streams")
     except TapError as error:
         raise HTTPException(401, str(error), {"WWW-Authenticate": "Bearer"}) from None
     since = asked.last_event_id or asked.since
@@ -130,7 +131,8 @@ async def _streamed(asked: Asked, kind: Kind, media_type: str, stream: str | Non
         most = caller.limits.listeners
         raise HTTPException(503, f"{who} {most} streams already; try again later.", {"Retry-After": "30"})
     write = _event if media_type == EVENTS else _line
-    pieces = _pieces(site, kind, stream, form, place, write, follow=asked.follow)
+    still = partial(site.tap.roles.known, caller, "streams")
+    pieces = _pieces(site, kind, stream, form, place, write, follow=asked.follow, known=still)
     return Stream(pieces, media_type, listening)
 
 
@@ -148,11 +150,12 @@ async def _pieces(
     write: Callable[[Item, Form], bytes],
     *,
     follow: bool,
+    known: Callable[[], bool],
 ) -> AsyncGenerator[bytes, None]:
     """Give what a listener is sent: some events at a time, and signs of life."""
     yield b"retry: 3000\n\n" if write is _event else b""
     quiet = 0.0
-    while not site.closing.is_set():
+    while not site.closing.is_set() and known():
         piece, place = await run_in_threadpool(site.feed.after, kind, stream, form, place, write)
         if piece:
             quiet = 0.0
