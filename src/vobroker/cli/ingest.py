@@ -101,11 +101,14 @@ def enrichment_of(archive: str) -> Enrichment:
 def chosen_filters(path: Path | None, enrichment: Enrichment | None = None) -> list[Filter]:
     """Read filters, the starter ones without a path; leave with an error if they are none."""
     from vobroker.adql import AdqlError
-    from vobroker.filters import filter_tables, load_filters, starter_filters
+    from vobroker.filters import filter_tables, load_filters, shipped_filter, starter_filters
 
     tables = filter_tables() | (enrichment.tables if enrichment else {})
     try:
-        return starter_filters() if path is None else load_filters(path, tables=tables)
+        if path is None:
+            return starter_filters()
+        named = None if path.exists() else shipped_filter(str(path), tables)
+        return [named] if named else load_filters(path, tables=tables)
     except (AdqlError, OSError) as error:
         fail(str(error), 2)
 

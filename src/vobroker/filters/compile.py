@@ -147,12 +147,12 @@ def _compile(name: str, text: str, tables: Mapping[str, Table]) -> Filter:
         message = f"A filter cannot be called '{name}': use lower-case words joined by hyphens."
         raise AdqlError("filter", message, text, (0, 0))
     query = parse(text)
-    survey, enriched = _check_shape(query)
+    survey, enriched = check_shape(query)
     checked = check(query, tables)
-    title, description = _header(text)
+    title, description = header(text)
     compiled = Filter(
         name=name,
-        version=hashlib.sha256(to_text(query).encode()).hexdigest()[:12],
+        version=version_of(query),
         title=title or name,
         description=description,
         text=text,
@@ -188,7 +188,7 @@ def load_filters(*paths: Path, tables: Mapping[str, Table] | None = None) -> lis
 
 
 def starter_filters() -> list[Filter]:
-    """Compile the filters that come with the package."""
+    """Compile the filters that run where none are named."""
     library = files("vobroker.filters").joinpath("library")
     texts = {
         entry.name.removesuffix(".adql"): entry.read_text(encoding="utf-8")
@@ -205,8 +205,13 @@ def _read(path: Path) -> str:
         raise OSError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
 
 
-def _header(text: str) -> tuple[str, str]:
-    """Title and description: the first line of the comment before the query, and the rest of it."""
+def version_of(query: tree.Query) -> str:
+    """Give the version of a filter: a short hash of what its query means."""
+    return hashlib.sha256(to_text(query).encode()).hexdigest()[:12]
+
+
+def header(text: str) -> tuple[str, str]:
+    """Give title and description: the first line of the comment before the query, and the rest of it."""
     lines: list[str] = []
     for line in text.lstrip().splitlines():
         if not line.startswith("--"):
@@ -220,7 +225,7 @@ def _select(query: tree.Query) -> tree.Select:
     return query.body
 
 
-def _check_shape(query: tree.Query) -> tuple[str | None, dict[str, bool]]:
+def check_shape(query: tree.Query) -> tuple[str | None, dict[str, bool]]:
     """Refuse what does not judge one alert by itself; give the native table, and those of enrichment."""
 
     def refuse(message: str, node: tree.Node) -> NoReturn:
