@@ -5,23 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.enrich.conftest import Alerts, Make
+from tests.enrich.conftest import Make
 
+from vobroker.alerts.decode import decode
+from vobroker.alerts.schemas import default_schemas
 from vobroker.enrich import EnrichError, Enrichment, store
+from vobroker.sources.simulator import as_raw_batches, simulate
 
 
-def test_what_comes_and_goes_is_noticed(make: Make, alerts: Alerts, tmp_path: Path) -> None:
+def test_what_comes_and_goes_is_noticed(make: Make, tmp_path: Path) -> None:
     place = tmp_path / "store"
     enrichment = Enrichment.open(place)
-    batch = alerts([1.0, 5.0], [2.0, 5.0])
-    assert list(enrichment.of(batch)) == ["context"]
-    make({"ra": [1.0], "dec": [2.0]}, name="one")
-    make({"ra": [5.0], "dec": [5.0]}, name="two", kind="watchlist")
+    (raw,) = as_raw_batches(simulate("ztf", seed=1, visits=1, alerts_per_visit=2, cutouts=False))
+    (batch,) = decode(raw, default_schemas()).batches
+    ra, dec = (batch.alert[name].to_pylist() for name in ("ra", "dec"))
+    assert list(enrichment.of(batch)) == ["context", "history"]
+    make({"ra": ra[:1], "dec": dec[:1]}, name="one")
+    make({"ra": ra[1:], "dec": dec[1:]}, name="two", kind="watchlist")
     found = enrichment.of(batch)
     assert {name: one.rows.tolist() for name, one in found.items()} == {
         "match_one": [0],
         "watchlist_two": [1],
         "context": [0, 1],
+        "history": [0, 1],
     }
     before = enrichment.layers
     enrichment.of(batch)
@@ -29,7 +35,7 @@ def test_what_comes_and_goes_is_noticed(make: Make, alerts: Alerts, tmp_path: Pa
 
     store.remove(place, "one", "catalogue")
     (place / "two" / "vobroker.json").write_text("{}")
-    assert list(enrichment.of(batch)) == ["context"]
+    assert list(enrichment.of(batch)) == ["context", "history"]
     assert "is no catalogue, or a damaged one" in enrichment.damaged["match_two"]
     with pytest.raises(EnrichError, match="is no catalogue"):
         Enrichment.open(place)

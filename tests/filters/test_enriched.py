@@ -49,7 +49,7 @@ def compiled(enrichment: Enrichment, text: str, name: str = "f") -> Filter:
 
 
 def test_a_join_lets_through_who_has_a_match(batch: AlertBatch, enrichment: Enrichment) -> None:
-    found = enrichment.of(batch.alert)
+    found = enrichment.of(batch)
     texts = [
         f"SELECT alert.alert_id, m.kind, m.separation, m.z FROM alert JOIN match_near AS m {USING}",
         f"SELECT alert_id FROM alert LEFT JOIN match_near AS m {USING} WHERE m.separation IS NULL",

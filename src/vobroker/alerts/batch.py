@@ -54,6 +54,7 @@ class AlertBatch:
         self.packets = packets
         self.origin = origin
         self._columns = columns
+        self._measurements: pa.RecordBatch | None = None
 
     def __len__(self) -> int:
         return int(self.alert.num_rows)
@@ -98,8 +99,14 @@ class AlertBatch:
         """Give all detections, forced photometry and limits of the rows, in ``MEASUREMENT`` columns.
 
         The triggering detection is among them. A column ``row`` (int32) comes before the others and
-        gives the alert's row in the batch. A measurement without time or identifier is left out.
+        gives the alert's row in the batch. A measurement without time or identifier is left out. They are
+        kept, since the archive and what sums them up both ask.
         """
+        if self._measurements is None:
+            self._measurements = self._all_measured()
+        return self._measurements
+
+    def _all_measured(self) -> pa.RecordBatch:
         everything = history_paths(self.mapping, self.schema) | alert_paths(self.mapping, self.schema)
         columns = self._read(everything, whole=False)
         parts = [self._measured(self.mapping.trigger, columns.columns, None)]

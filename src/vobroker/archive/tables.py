@@ -19,6 +19,7 @@ from vobroker.alerts.columns import (
 )
 from vobroker.alerts.surveys import native_system
 from vobroker.archive.errors import ArchiveError
+from vobroker.enrich.history import TABLE as HISTORY
 from vobroker.enrich.layer import CONTEXT, CROSSMATCH, enriched
 from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.columns import Column, Table
@@ -183,6 +184,8 @@ def _description(name: str) -> str:
         return CROSSMATCH.description
     if name == CONTEXT:
         return "Where each alert is in the Galaxy and to the ecliptic"
+    if name == HISTORY.name:
+        return HISTORY.description
     kind, _, what = name.replace("match_", "catalogue_", 1).partition("_")
     return f"One row per alert in the {kind} {what}"
 

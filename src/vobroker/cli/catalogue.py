@@ -19,7 +19,7 @@ from vobroker.cli.ledger import JsonOption, opened
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from vobroker.enrich import Layer
+    from vobroker.enrich import History, Layer
     from vobroker.enrich.catalogue import Info, Roles
 
 Name = Annotated[str, typer.Argument(help="Name of the catalogue.")]
@@ -221,7 +221,7 @@ def match_kind(kind: str, name: str, archive: str) -> None:
     _match(archive, lambda: [layer(folder)])
 
 
-def _match(archive: str, layers: Callable[[], Iterable[Layer]]) -> None:
+def _match(archive: str, layers: Callable[[], Iterable[Layer | History]]) -> None:
     from vobroker.archive import ArchiveError, access
     from vobroker.enrich import EnrichError
     from vobroker.pipeline.rematch import rematch

@@ -41,6 +41,9 @@ CROSSMATCH = Table(
 CONTEXT = "context"
 """Name of the table that says where alerts are in the Galaxy."""
 
+HISTORY = "history"
+"""Name of the table that says what the light curves of alerts did."""
+
 _PREFIXES = ("match_", "watchlist_", "region_", "skymap_")
 
 
@@ -51,7 +54,7 @@ def enriched(name: str) -> bool:
 
 def has_one_row(name: str) -> bool:
     """Whether a table made here has at most one row an alert, so that filters may join it."""
-    return name == CONTEXT or name.startswith(_PREFIXES)
+    return name in (CONTEXT, HISTORY) or name.startswith(_PREFIXES)
 
 
 def command_of(table: str) -> str:

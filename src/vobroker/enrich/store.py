@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from vobroker.alerts.batch import AlertBatch
 from vobroker.enrich import catalogue, context, region, skymap
 from vobroker.enrich.catalogue import Info
 from vobroker.enrich.context import Context
 from vobroker.enrich.errors import EnrichError
+from vobroker.enrich.history import History
 from vobroker.enrich.layer import CROSSMATCH, Found, Layer
 from vobroker.enrich.match import Matcher
 from vobroker.enrich.region import Region
@@ -92,7 +94,7 @@ class Enrichment:
         Why something that came later is not, as if it were a catalogue's table.
     """
 
-    def __init__(self, layers: Sequence[Layer] = (), store: Path | None = None) -> None:
+    def __init__(self, layers: Sequence[Layer | History] = (), store: Path | None = None) -> None:
         self.layers = tuple(layers)
         self.damaged: dict[str, str] = {}
         self._store = store
@@ -119,12 +121,12 @@ class Enrichment:
         """The tables of the layers, by name."""
         return {layer.table.name: layer.table for layer in self.layers}
 
-    def of(self, alert: pa.RecordBatch) -> dict[str, Found]:
+    def of(self, batch: AlertBatch) -> dict[str, Found]:
         """Compare alerts with every layer; one that fails says why, and does not keep the others."""
         if self._store is not None:
             with self._lock:
                 self._look(self._store)
-        return {layer.table.name: _of(layer, alert) for layer in self.layers}
+        return {layer.table.name: _of(layer, batch) for layer in self.layers}
 
     def _look(self, store: Path) -> None:
         """Open what is new in the store, and forget what is gone from it."""
@@ -138,13 +140,15 @@ class Enrichment:
             except (EnrichError, OSError) as error:
                 damaged[f"match_{name}"] = str(error)
         self._seen, self.damaged = seen, damaged
-        found = [one for _, one in seen.values()]
+        found: list[Layer | History] = [one for _, one in seen.values()]
         if not any(isinstance(one, Context) for one in found):
             found.append(_NOWHERE)
+        found.append(_HISTORY)
         self.layers = tuple({one.table.name: one for one in found}.values())
 
 
 _NOWHERE = Context()
+_HISTORY = History()
 
 
 def layer(folder: Path) -> Layer:
@@ -159,9 +163,9 @@ def tables_for(found: Mapping[str, Found]) -> list[tuple[Table, pa.Table]]:
     return [*rows, (CROSSMATCH, pa.concat_tables(matches))] if matches else rows
 
 
-def _of(layer: Layer, alert: pa.RecordBatch) -> Found:
+def _of(layer: Layer | History, batch: AlertBatch) -> Found:
     try:
-        return layer.of(alert)
+        return layer.of(batch) if isinstance(layer, History) else layer.of(batch.alert)
     except EnrichError as error:
         nothing = schema(layer.table).empty_table()
         return Found(layer.table, np.empty(0, np.int64), nothing, error=str(error))

@@ -163,7 +163,7 @@ def _commit(
             if fresh is None:
                 continue
             archived += len(fresh)
-            found = enrichment.of(fresh.alert)
+            found = enrichment.of(fresh)
             transaction.add_enriched(tables_for(found))
             counts.failed |= enrichment.damaged | {n: one.error for n, one in found.items() if one.error}
             results = filtering.run(filters, fresh, found, standing=counts.standing)
