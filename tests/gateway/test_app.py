@@ -249,6 +249,7 @@ def test_nothing_of_the_inside_shows(served: Served, flow: Flow, monkeypatch: py
         "/streams/%2e%2e/page",
     ]
     answers = [served.get(path) for path in paths]
+    answers.append(served.get("/metrics", **{"X-Forwarded-For": "203.0.113.5"}))
     answers += [
         httpx.request(method, f"{served.address}/streams/all/page") for method in ("POST", "DELETE", "TRACE")
     ]

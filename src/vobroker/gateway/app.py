@@ -7,6 +7,7 @@ or taken a page at a time (JSON, Avro, VOTable); a cursor says where one is, in 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -32,6 +33,7 @@ from vobroker.gateway.cursor import CursorError, Cursors, Since, since
 from vobroker.gateway.endless import EVENTS, LINES, Endless, as_line
 from vobroker.gateway.hub import Hub
 from vobroker.gateway.messages import GCN, TEXTS, messages
+from vobroker.gateway.metrics import MEDIA_TYPE, Counted, Metrics
 from vobroker.gateway.pages import FILES
 from vobroker.roles import Caller, Roles
 from vobroker.tap.errors import TapError
@@ -85,6 +87,9 @@ class Gateway:
     """How often an address may ask."""
     failures: Rate
     """How often an address may come with a token that does not hold."""
+    metrics: Metrics
+    proxied: bool = False
+    """Whether who seems to be on this machine may be anybody."""
 
 
 Name = Annotated[str, Path(pattern=NAME.pattern, max_length=64, description="Name of a stream")]
@@ -106,6 +111,7 @@ def create_streams(
     title: str = "vobroker",
     audit: FilePath | None = None,
     requests_a_minute: float = 3000,
+    proxied: bool = False,
 ) -> FastAPI:
     """Make the streams of an archive, to be mounted somewhere.
 
@@ -125,6 +131,8 @@ def create_streams(
         File for one line of JSON a request.
     requests_a_minute
         What one address may ask in the long run; a tenth of it at once.
+    proxied
+        Whether a proxy on this machine brings requests, so that metrics are only for operators' tokens.
     """
     gateway = Gateway(
         archive,
@@ -135,7 +143,12 @@ def create_streams(
         Audit(audit),
         Rate(max(20, requests_a_minute / 10), requests_a_minute),
         Rate(5, 10),
+        Metrics(archive),
+        proxied,
     )
+    told = gateway.metrics
+    told.gauges["vobroker_listeners"] = "Listeners of streams", lambda: len(gateway.listeners)
+    told.counters["vobroker_pages"] = "Pages of streams that were made", lambda: gateway.hub.made
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -177,9 +190,11 @@ def create_app(streams: FastAPI) -> Starlette:
     routes = [
         Route("/health", _health),
         Route("/ready", _ready),
+        Route("/metrics", tell_metrics),
         Mount("/streams", streams),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refused})
+    app.add_middleware(Counted, metrics=streams.state.gateway.metrics)
     app.state.gateway = streams.state.gateway
     return app
 
@@ -458,6 +473,30 @@ async def _ready(request: Request) -> Response:
     if gateway.hub.closing:
         return _json({"status": "closing"}, 503)
     return _json({"status": "ok", "listeners": len(gateway.listeners)})
+
+
+async def tell_metrics(request: Request) -> Response:
+    """Give metrics to who is on this machine, and to operators; for others there is nothing here."""
+    gateway = _gateway(request)
+    known = "authorization" in request.headers
+    if not (_caller(request, "metrics").role == "operator" if known else _is_here(request)):
+        raise HTTPException(404)
+    return Response(await asyncio.to_thread(gateway.metrics.text), 200, HEADERS, MEDIA_TYPE)
+
+
+_BROUGHT = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+"""Headers of requests that a proxy brings."""
+
+
+def _is_here(request: Request) -> bool:
+    """Whether somebody on this machine asks: by its own name, and through no proxy."""
+    if _gateway(request).proxied or any(name in request.headers for name in _BROUGHT):
+        return False
+    names = [_address(request), (request.url.hostname or "").replace("localhost", "127.0.0.1")]
+    try:
+        return all(ipaddress.ip_address(name).is_loopback for name in names)
+    except ValueError:
+        return False
 
 
 def _json(told: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 
-from vobroker.archive import Archive
+from vobroker.archive import Archive, ArchiveError
 from vobroker.gateway.cursor import Cursors, Since
 from vobroker.gateway.messages import Message, messages
 
@@ -63,6 +64,13 @@ class Hub:
         Where the alerts are; any thread may read it.
     cursors
         What makes cursors.
+
+    Attributes
+    ----------
+    newest
+        Place of the newest alert of any stream.
+    made
+        Pages that were made so far.
     """
 
     def __init__(self, archive: Archive, cursors: Cursors) -> None:
@@ -70,13 +78,15 @@ class Hub:
         self.cursors = cursors
         self.closing = False
         self.newest = 0
+        self.made = 0
         self._news = asyncio.Event()
         self._pages: OrderedDict[tuple[str, str, str, int, int], asyncio.Task[Page]] = OrderedDict()
 
     async def run(self) -> None:
         """Look for what is new until :meth:`close`."""
         while not self.closing:
-            await self.look()
+            with suppress(ArchiveError):  # it may come back, and listeners wait
+                await self.look()
             await asyncio.sleep(EVERY)
 
     async def look(self) -> None:
@@ -120,6 +130,7 @@ class Hub:
         if task is None or (task.done() and (task.cancelled() or task.exception())):
             task = asyncio.create_task(asyncio.to_thread(self._page, *key))
             self._pages[key] = task
+            self.made += 1
             while len(self._pages) > KEPT:
                 self._pages.popitem(last=False)
         # One listener who leaves does not take the page from the others.

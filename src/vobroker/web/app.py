@@ -9,15 +9,17 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vobroker.filters import Filter
-from vobroker.gateway import create_streams
+from vobroker.gateway import create_streams, tell_metrics
+from vobroker.gateway.metrics import Counted
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
 from vobroker.web import openapi
@@ -73,7 +75,15 @@ def create_app(
     to be called before the server stops.
     """
     pages = _pages(tap, filters, title)
-    streams = create_streams(tap.archive, tap.roles, filters=filters, title=title, audit=audit)
+    streams = create_streams(
+        tap.archive, tap.roles, filters=filters, title=title, audit=audit, proxied=bool(tap.address)
+    )
+    gateway = streams.state.gateway
+    followers = pages.state.site.feed
+    gateway.metrics.gauges["vobroker_event_listeners"] = (
+        "Listeners of streams of events at /events",
+        lambda: followers.listeners,
+    )
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -87,9 +97,12 @@ def create_app(
         Mount("/tap", queries),
         Route("/streams", _with_slash),
         Mount("/streams", streams),
+        Route("/metrics", _metrics),
         Mount("/", pages),
     ]
     app = Starlette(routes=routes, lifespan=life)
+    app.add_middleware(Counted, metrics=gateway.metrics)
+    app.state.gateway = gateway
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
         # No mount takes an address with a line break; who is meant says that there is nothing.
@@ -108,6 +121,13 @@ def create_app(
 
 async def _with_slash(request: Request) -> Response:
     return RedirectResponse(f"{request.url.path}/", 308)
+
+
+async def _metrics(request: Request) -> Response:
+    try:
+        return await tell_metrics(request)
+    except HTTPException as error:
+        return PlainTextResponse(f"{error.detail}\n", error.status_code, dict(error.headers or {}))
 
 
 def _pages(tap: Service, filters: Sequence[Filter], title: str) -> FastAPI:

@@ -171,6 +171,11 @@ class Feed:
         rows = self._archive.query(statement, values)["place"].to_pylist()
         return int(rows[0]) if rows else None
 
+    @property
+    def listeners(self) -> int:
+        """How many follow a stream of events."""
+        return self._listeners.total()
+
     @contextmanager
     def listening(self, caller: Caller) -> Iterator[bool]:
         """Count a listener; give False where there are as many as there may be."""
