@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -34,16 +35,25 @@ TEXTS = {
     "new": f"SELECT alert.alert_id FROM alert LEFT JOIN match_known AS m {USING} WHERE m.separation IS NULL",
     "field": f"SELECT alert.alert_id, m.n_matches FROM alert JOIN region_north {USING}"
     f" JOIN match_known AS m {USING}",
+    "rising": f"SELECT alert.alert_id, h.rate_10d, h.g_r FROM alert JOIN history AS h {USING}"
+    " WHERE h.rate_10d > 3 * h.rate_10d_error AND h.amplitude > 0.1",
 }
 
 
+@cache
 def batches() -> list[simulator.RawBatch]:
     return [
         batch
         for survey in ("lsst", "ztf")
         for batch in simulator.as_raw_batches(
             simulator.simulate(
-                survey, seed=3, nights=1, visits=1, alerts_per_visit=60, history=False, cutouts=False
+                survey,
+                seed=3,
+                nights=1,
+                visits=1,
+                alerts_per_visit=60,
+                history=survey == "ztf",
+                cutouts=False,
             )
         )
     ]
@@ -104,6 +114,7 @@ def test_a_filter_means_the_same_live_on_trial_and_over_tap(flowed: Flowed) -> N
     archive, counts, filters = flowed
     assert counts.failed == {}
     assert 0 < counts.passed["field"] < counts.passed["new"] == counts.passed["known"] == 60
+    assert 0 < counts.passed["rising"] < 60
     for one in filters:
         live = {row["alert_id"] for row in archive.events(one.name)}
         assert len(live) == counts.passed[one.name] == try_on(one, archive).passed
@@ -135,6 +146,7 @@ def test_matching_again_replaces_what_was_stored(
     flowed: Flowed, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vobroker.pipeline.rematch.PAGE", 50)
+    monkeypatch.setattr("vobroker.pipeline.rematch.PACKETS", 50)
     archive, _, _ = flowed
     for layer in Enrichment.open(store).layers:
         before = asked(archive, f"SELECT * FROM {layer.table.name} ORDER BY survey, alert_id")
