@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from astropy.io.votable.ucd import parse_ucd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -218,6 +219,7 @@ def test_the_series_of_a_supernova_grows_with_its_alerts(shared: Path) -> None:
     (batch,) = decode(raw, default_schemas()).batches
     found = History().of(batch).values
     assert found.schema.names == [column.name for column in TABLE]
+    assert all(parse_ucd(column.ucd, check_controlled_vocabulary=True) for column in TABLE)
     alerts, measured = batch.alert.to_pylist(), batch.measurements().to_pylist()
     for n, told in enumerate(found.drop_columns(["survey", "alert_id", "limit_mag"]).to_pylist()):
         assert_same(told, reference(alerts[n], [m for m in measured if m["row"] == n]))

@@ -19,8 +19,8 @@ from vobroker.timeseries.columns import KINDS
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Column, Table
 
-_RATE = "src.var;phot.mag;arith.rate"
-_RATE_ERROR = "stat.error;phot.mag;arith.rate"
+_RATE = "arith.rate;phot.mag"
+_RATE_ERROR = "stat.error;phot.mag"
 _FLUX = "phot.flux.density"
 
 
@@ -88,7 +88,7 @@ TABLE = Table(
             "flux_mean",
             "REAL",
             "nJy",
-            f"stat.mean;{_FLUX}",
+            f"{_FLUX};stat.mean",
             "Weighted mean flux of the detections in the alert's band",
         ),
         Column("flux_sigma", "REAL", "nJy", f"stat.stdev;{_FLUX}", "Weighted standard deviation of these"),
