@@ -133,6 +133,7 @@ def test_all_matches_are_there_the_best_first(flowed: Flowed) -> None:
     assert [row["source_id"] for row in rows[::2]] == [str(n) for n in range(60)]
     told = asked(archive, "SELECT column_name, unit FROM TAP_SCHEMA.columns WHERE table_name = 'match_known'")
     assert {"column_name": "separation", "unit": "arcsec"} in told
+    assert archive.tables()["history"]["brightest_mjd"].system == "TAI_MJD"
 
 
 def test_an_archive_with_matches_is_whole_and_so_is_its_copy(flowed: Flowed, tmp_path: Path) -> None:

@@ -167,12 +167,15 @@ def native_tables(db: DuckDBPyConnection, name: str | None = None) -> dict[str, 
     return as_tables([dict(zip(noted, row, strict=True)) for row in rows])
 
 
+_TIMES = {(HISTORY.name, column.name) for column in HISTORY if column.system}
+
+
 def as_tables(rows: Iterable[dict[str, str]]) -> dict[str, Table]:
     """Give the native tables that the rows of ``native_column`` describe."""
     columns: dict[str, list[Column]] = {}
     for row in rows:
         survey, name, kind, unit, ucd, description = row.values()
-        system = native_system(survey, name)
+        system = HISTORY[name].system if (survey, name) in _TIMES else native_system(survey, name)
         columns.setdefault(survey, []).append(Column(name, kind, unit, ucd, description, system=system))
     return {name: Table(name, tuple(found), _description(name)) for name, found in columns.items()}
 

@@ -199,7 +199,10 @@ def match(
     name: Annotated[str, typer.Argument(help="Name of the catalogue.")] = "",
     archive: ArchiveOption = DEFAULT_ARCHIVE,
     everything: Annotated[
-        bool, typer.Option("--all", help="Compare with all there is: watchlists, regions and maps too.")
+        bool,
+        typer.Option(
+            "--all", help="Compare with all there is: watchlists, regions, maps and light curves too."
+        ),
     ] = False,
 ) -> None:
     """Match all alerts of the archive; what was stored of them and this catalogue is replaced."""
