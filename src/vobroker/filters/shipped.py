@@ -12,7 +12,6 @@ from functools import cache
 from importlib.resources import files
 
 from vobroker.adql import AdqlError, parse
-from vobroker.enrich.layer import CONTEXT
 from vobroker.filters.compile import Filter, check_shape, compile_filter, header, starter_filters, version_of
 from vobroker.votypes.columns import Table
 
@@ -100,5 +99,5 @@ def _example(name: str, text: str) -> Example:
     query = parse(text)
     survey, enriched = check_shape(query)
     title, description = header(text)
-    needs = tuple(table for table in enriched if table != CONTEXT)
+    needs = tuple(table for table in enriched if table.partition("_")[0] in _HOW)
     return Example(name, version_of(query), title, description, text, survey, needs)
