@@ -28,6 +28,7 @@ GROUPS = (
     "notify",
     "serve",
     "token",
+    "doctor",
     "adql",
     "bench",
 )
