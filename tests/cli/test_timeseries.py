@@ -11,13 +11,19 @@ from astropy.io import fits
 from matplotlib.image import imread
 from typer.testing import CliRunner, Result
 
-from vobroker.cli import app
+from vobroker.cli import app, common
 from vobroker.timeseries import documents
 from vobroker.timeseries.dialects import DIALECTS
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner(env={"COLUMNS": "200"}).invoke(app(), ["timeseries", *map(str, arguments)])
+    return CliRunner().invoke(app(), ["timeseries", *map(str, arguments)])
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long lines are not folded, whatever terminal the tests run in."""
+    monkeypatch.setattr(common.out, "width", 200)
 
 
 @pytest.fixture(scope="module")
