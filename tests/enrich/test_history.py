@@ -163,13 +163,17 @@ ALERT_NOW = {"survey": "lsst", "alert_id": 1, "mjd": NOW, "band": "r", "positive
 
 
 def test_a_rise_is_positive_and_a_colour_is_of_one_night() -> None:
-    (told,) = summed(
-        [ALERT_NOW],
+    told, apart = summed(
+        [ALERT_NOW, ALERT_NOW],
         [
             {"row": 0, "kind": "limit", "measurement_id": 1, "mjd": NOW - 6, "band": "g"},
             *(detection(NOW - days, "r", 19 + 0.2 * days) for days in range(5)),
             detection(NOW - 0.4, "g", 18.7),
             detection(NOW - 3.5, "i", 20.0),
+            *(
+                detection(NOW - days, band, 19, row=1)
+                for days, band in ((3, "g"), (1.1, "r"), (0, "i"), (2, "r"))
+            ),
         ],
     )
     assert (told["n_g"], told["n_r"], told["n_i"], told["age"], told["gap"]) == (1, 5, 1, 4.0, 2.0)
@@ -180,6 +184,7 @@ def test_a_rise_is_positive_and_a_colour_is_of_one_night() -> None:
     assert told["amplitude"] == pytest.approx(0.8, abs=1e-5)
     assert (told["brightest_band"], told["brightest_mjd"]) == ("g", NOW - 0.4)
     assert (told["g_r"], told["r_i"]) == pytest.approx((-0.3, 19.6 - 20.0), abs=1e-5)
+    assert (apart["g_r"], apart["r_i"]) == (0.0, None)
 
 
 def test_nothing_is_said_of_what_is_not_there() -> None:

@@ -164,10 +164,10 @@ def sum_up(alerts: Any, measured: Any, told: Any, counted: Any) -> None:
             if kind[at] == DETECTION:
                 continue
             shows = abs(np.float64(flux[at])) > SIGNIFICANT * np.float64(flux_error[at])
-            known = flux_error[at] > 0 and np.isfinite(flux[at])
-            if kind[at] == FORCED and shows and known:
+            known = flux_error[at] > 0 and np.isfinite(flux_error[at]) and np.isfinite(flux[at])
+            if kind[at] == FORCED and known and shows:
                 counts[_N_FORCED] += 1
-            elif (kind[at] == LIMIT or known) and unseen < mjd[at] < first:
+            elif (kind[at] == LIMIT or (kind[at] == FORCED and known)) and unseen < mjd[at] < first:
                 unseen = mjd[at]
                 out[_LIMIT_MAG] = limiting_mag[at]
         out[_GAP] = first - unseen
