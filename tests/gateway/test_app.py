@@ -245,6 +245,7 @@ def test_nothing_of_the_inside_shows(served: Served, flow: Flow, monkeypatch: py
         "/health",
         "/ready",
         "/openapi.json",
+        "/streams/openapi.json",
         "/streams/all/page?since=%00",
         "/streams/%2e%2e/page",
     ]

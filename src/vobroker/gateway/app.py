@@ -28,6 +28,7 @@ from starlette.routing import Mount, Route
 from vobroker.archive import Archive, files_of
 from vobroker.filters import Filter
 from vobroker.filters.compile import NAME
+from vobroker.gateway import openapi
 from vobroker.gateway.access import Audit, Listeners, Rate
 from vobroker.gateway.cursor import CursorError, Cursors, Since, since
 from vobroker.gateway.endless import EVENTS, LINES, Endless, as_line
@@ -160,7 +161,14 @@ def create_streams(
             await running
         gateway.audit.close()
 
-    app = FastAPI(title=f"{title}: streams", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=f"{title}: streams",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=openapi.name,
+    )
     app.state.gateway = gateway
     app.state.close = gateway.hub.close
     for path, answer in (
@@ -171,7 +179,7 @@ def create_streams(
         ("/{name}/page", _page),
         ("/{name}/at/{cursor}", _one),
     ):
-        app.get(path)(answer)
+        app.get(path, responses=openapi.answers(path), response_class=Response)(answer)
     app.websocket("/{name}/ws")(_websocket)
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)

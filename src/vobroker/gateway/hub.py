@@ -20,10 +20,10 @@ from vobroker.gateway.messages import Message, messages
 EVERY = 0.25
 """Seconds after which the archive is asked again whether there is something new."""
 
-PAGE = 100
+PAGE = 50
 """Most alerts of a page."""
 
-KEPT = 64
+KEPT = 32
 """Pages that are kept for those who come to the same place later."""
 
 _NEWEST = "SELECT coalesce(max(sequence), 0) AS place FROM event"
