@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from vobroker.archive import Archive
     from vobroker.filters import Filter, Nights
 
@@ -22,7 +24,14 @@ figure{{display:inline-block;margin:0 1rem 0 0}}</style>
 
 
 def write_samples(
-    filter_: Filter, archive: Archive, folder: Path, count: int, *, seconds: float, nights: Nights
+    filter_: Filter,
+    archive: Archive,
+    folder: Path,
+    count: int,
+    shown: Progress,
+    *,
+    seconds: float,
+    nights: Nights,
 ) -> list[Path]:
     """Write ``index.html`` and the pictures of some alerts; give the files.
 
@@ -35,7 +44,6 @@ def write_samples(
     OSError
         If a file cannot be written.
     """
-    from vobroker.cli.common import progress
     from vobroker.filters.trial import packet_of, samples
     from vobroker.filters.trial_plot import night_name
     from vobroker.timeseries import plot
@@ -51,16 +59,17 @@ def write_samples(
         return name
 
     chosen = samples(filter_, archive, count, seconds=seconds, nights=nights).to_pylist()
-    with progress() as shown:
-        for row in shown.track(chosen, description=f"samples of {filter_.name}"):
-            name = f"{row['survey']}_{row['alert_id']}"
-            light_curve, cutouts = packet_of(archive, row)
-            curve = put(f"{name}_lightcurve.png", plot.render(light_curve, "png"))
-            stamps = [
-                (one.kind, put(f"{name}_{one.kind}.png", images.png(one.fits) or images.placeholder()))
-                for one in cutouts
-            ]
-            sections.append(_section(row, night_name(row["night"]), curve, stamps))
+    task = shown.add_task("samples", total=len(chosen), note=filter_.name)
+    for row in chosen:
+        name = f"{row['survey']}_{row['alert_id']}"
+        light_curve, cutouts = packet_of(archive, row)
+        curve = put(f"{name}_lightcurve.png", plot.render(light_curve, "png"))
+        stamps = [
+            (one.kind, put(f"{name}_{one.kind}.png", images.png(one.fits) or images.placeholder()))
+            for one in cutouts
+        ]
+        sections.append(_section(row, night_name(row["night"]), curve, stamps))
+        shown.advance(task)
     about = (
         f"{filter_.name}, version {filter_.version}: {len(chosen)} of the alerts that pass,"
         " with what their packets told at the time."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from vobroker.cli.query import wrong
 from vobroker.cli.results import show as show_rows
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from vobroker.archive import Archive
     from vobroker.filters import Comparison, Filter, Nights, Trial
     from vobroker.timeseries.plot import Format
 
@@ -62,10 +65,14 @@ def try_(
     trials: list[tuple[Trial, Comparison | None, list[Path]]] = []
     try:
         with open_archive(archive, create=False, read_only=True) as store, progress() as shown:
-            for f in shown.track(filters, description="trying filters"):
+            task = shown.add_task("filters", total=len(filters), note="")
+            for f in filters:
+                shown.update(task, note=f.name)
                 trial = try_on(f, store, rows=rows, seconds=seconds, nights=nights)
                 differs = compare(old[0], f, store, seconds=seconds, nights=nights) if old else None
-                trials.append((trial, differs, _sampled(f, store, folder, samples, seconds, nights)))
+                files = _sampled(f, store, folder, samples, seconds, nights, shown)
+                trials.append((trial, differs, files))
+                shown.advance(task)
     except AdqlError as error:
         wrong(error)
     except ArchiveError as error:
@@ -115,14 +122,14 @@ def _draw(file: Path, format: Format, trials: list[Trial]) -> None:
 
 
 def _sampled(
-    filter_: Filter, store: Any, folder: Path, count: int, seconds: float, nights: Nights
+    filter_: Filter, store: Archive, folder: Path, count: int, seconds: float, nights: Nights, shown: Progress
 ) -> list[Path]:
     from vobroker.cli.filter_samples import write_samples
 
     if not count:
         return []
     try:
-        return write_samples(filter_, store, folder, count, seconds=seconds, nights=nights)
+        return write_samples(filter_, store, folder, count, shown, seconds=seconds, nights=nights)
     except OSError as error:
         fail(f"cannot write {error.filename or folder}: {error.strerror or error}")
 

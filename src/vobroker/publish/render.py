@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from vobroker.archive import Archive, ArchiveError, replay
 from vobroker.archive.tables import quote
-from vobroker.filters import starter_filters
+from vobroker.filters import examples, starter_filters
 from vobroker.publish.lightcurve import FORMS, embed
 from vobroker.publish.voevent import alert_event
 from vobroker.timeseries import LightCurve
@@ -190,5 +190,6 @@ def _simulated(archive: Archive, rows: list[dict[str, Any]]) -> set[tuple[str, i
 
 @cache
 def _descriptions() -> dict[str, str]:
-    """Give what the starter filters look for, by version."""
-    return {each.version: f"{each.title}. {each.description}".strip() for each in starter_filters()}
+    """Give what the filters that come with the broker look for, by version."""
+    shipped = [*starter_filters(), *examples().values()]
+    return {each.version: f"{each.title}. {each.description}".strip() for each in shipped}
