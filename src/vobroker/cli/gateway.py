@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
 from vobroker.cli.ingest import chosen_filters, enrichment_of
+from vobroker.cli.logs import LogOption, begin
 from vobroker.cli.serve import _listen, _shown
 from vobroker.cli.token import RolesOption, TokensOption, read_allowed
 
@@ -42,11 +44,13 @@ def gateway(
         typer.Option(help="Requests that an address may make a minute; a tenth of them at once.", min=1),
     ] = 3000,
     title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
+    log: LogOption = None,
 ) -> None:
     """Serve until interrupted; listeners are told to come back, and go on from their cursors."""
     from vobroker.archive import ArchiveError, open_archive
     from vobroker.gateway import CursorError, create_app, create_streams
 
+    begin(log)
     allowed = read_allowed(roles, tokens)
     chosen = chosen_filters(filters, enrichment_of(archive))
     with _listen(host, port) as listener:
@@ -72,6 +76,7 @@ def gateway(
 def run(app: Starlette, listener: socket.socket) -> None:
     """Serve until a signal ends it; whoever listens is let go first."""
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
     from vobroker.gateway.patience import Patient
 
@@ -83,6 +88,7 @@ def run(app: Starlette, listener: socket.socket) -> None:
     config = uvicorn.Config(
         app,
         http=Patient,
+        log_config=None if logging.root.handlers else LOGGING_CONFIG,
         log_level="warning",
         server_header=False,
         headers=[("Server", "vobroker")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -16,6 +17,7 @@ import typer
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, out, warn
 from vobroker.cli.ingest import chosen_filters, enrichment_of
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
+from vobroker.cli.logs import LogOption, begin
 from vobroker.cli.token import RolesOption, TokensOption, read_allowed
 
 if TYPE_CHECKING:
@@ -78,12 +80,14 @@ def serve(
     ] = None,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
+    log: LogOption = None,
 ) -> None:
     """Serve until interrupted."""
     from vobroker.archive import ArchiveError, open_archive
     from vobroker.tap import Fence, Jobs, Service
     from vobroker.web import create_app
 
+    begin(log)
     allowed = read_allowed(roles, tokens)
     missing = [str(path) for path in ingest or () if not path.exists()]
     if missing:
@@ -131,6 +135,7 @@ def serve(
 def _run(app: Starlette, listener: socket.socket) -> None:
     """Serve until a signal ends it; open streams then end by themselves."""
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -139,6 +144,7 @@ def _run(app: Starlette, listener: socket.socket) -> None:
 
     config = uvicorn.Config(
         app,
+        log_config=None if logging.root.handlers else LOGGING_CONFIG,
         log_level="warning",
         server_header=False,
         headers=[("Server", "vobroker")],

@@ -5,6 +5,7 @@ What the archive counts is read from its ledger when somebody asks; requests are
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vobroker.archive import Archive, ArchiveError, overview
+
+_log = logging.getLogger(__name__)
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 
@@ -154,7 +157,10 @@ class Counted:
             if not answered:
                 answered = True
                 self._metrics.requests.labels(part, str(status)).inc()
-                self._metrics.seconds.labels(part).observe(time.perf_counter() - begun)
+                seconds = time.perf_counter() - begun
+                self._metrics.seconds.labels(part).observe(seconds)
+                if _log.isEnabledFor(logging.INFO):
+                    _log.info("request", extra=_told(scope, status, seconds))
 
         async def counted(message: Message) -> None:
             if not answered:
@@ -166,6 +172,16 @@ class Counted:
         except Exception:
             answer(500)
             raise
+
+
+def _told(scope: Scope, status: int, seconds: float) -> dict[str, object]:
+    return {
+        "method": scope.get("method", "WEBSOCKET"),
+        "path": scope["path"],
+        "status": status,
+        "seconds": round(seconds, 6),
+        "address": (scope.get("client") or ("",))[0],
+    }
 
 
 _WEBSOCKET = {"websocket.accept": 101, "websocket.close": 403}
