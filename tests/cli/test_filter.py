@@ -148,6 +148,6 @@ def test_examples_are_listed_given_and_run_when_named(
     done = call("filter", "check", "in-my-list", "-a", archive)
     assert done.exit_code == 2
     assert "'vobroker watchlist add FILE --name mine' makes it" in " ".join(done.stderr.split())
-    assert trial("tidal-disruption", "-a", archive)["seen"] == 34
+    assert trial("cataclysmic-variable", "-a", archive)["seen"] == 34
     (chosen,) = chosen_filters(Path("near-earth-object"))
     assert chosen.version == examples()["near-earth-object"].version
