@@ -17,9 +17,13 @@ from lxml import html
 from matplotlib.image import imread
 
 from vobroker import voevent
+from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import open_archive
+from vobroker.filters import compile_filter
+from vobroker.pipeline.river import run
 from vobroker.publish.folder import set_embedding
 from vobroker.publish.lightcurve import light_curve_of
+from vobroker.sources import files
 from vobroker.timeseries import LightCurve, documents
 
 from .conftest import SCRIPT, Served, serving
@@ -126,6 +130,28 @@ def test_filter_page_accounts_for_every_alert_it_saw(site: Served) -> None:
         totals = page["totals"]
         assert totals["seen"] == totals["passed"] + totals["rejected"] + totals["failed"] == filter_["seen"]
         assert len(page["matches"]) == min(24, totals["passed"])
+
+
+def test_filter_page_tells_versions_apart(series: list[Path], tmp_path: Path, site: Served) -> None:
+    assert "Version" not in heads(site.get("/filters/young-supernova").text)
+    text = "SELECT mag FROM alert WHERE mag < "
+    versions = [compile_filter("bright", f"{text}{limit}") for limit in (14, 15)]
+    with open_archive(tmp_path / "archive") as archive:
+        for filter_, path in zip(versions, (series[0], series[-1]), strict=True):
+            run(files.read([path]), archive, schemas=default_schemas(), filters=[filter_])
+        with serving(archive, versions[1:]) as served:
+            page = served.get("/filters/bright").text
+    assert heads(page)[:3] == ["Night", "Version", "Seen"]
+    cells = html.fromstring(page).xpath("//section[@aria-labelledby='account']//tbody//code/text()")
+    assert cells == [f.version for f in reversed(versions)]
+
+
+def heads(page: str) -> list[str]:
+    """Headings of the account."""
+    found: list[str] = html.fromstring(page).xpath(
+        "//section[@aria-labelledby='account']//th[@scope='col']/text()"
+    )
+    return found
 
 
 def test_matches_of_a_filter_go_on_page_by_page(site: Served) -> None:
