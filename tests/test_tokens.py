@@ -11,7 +11,7 @@ import pytest
 
 from vobroker import tokens
 from vobroker.roles import read_roles
-from vobroker.tokens import Tokens, TokensError, add, new_token, read_tokens, revoke, rotate
+from vobroker.tokens import Holders, Tokens, TokensError, add, new_token, read_tokens, revoke, rotate
 
 OLD = f"ada user sha256:{'0a' * 32}"
 
@@ -149,3 +149,17 @@ def test_those_who_write_at_the_same_time_lose_nothing(file: Path) -> None:
     watcher.join()
     assert not broken
     assert len(read_tokens(file)) == 40
+
+
+def test_who_may_use_vtp_is_known_at_each_moment(file: Path) -> None:
+    """Without a holder nobody comes in: it is not as if no tokens were asked for."""
+    (_, ada), (_, ben) = new_token("ada", "user", scopes=["vtp"]), new_token("ben", "user", scopes=["tap"])
+    holders = Holders(Tokens(file), "vtp")
+    add(file, ada)
+    add(file, ben)
+    assert dict(holders) == {ada.digest: "ada"}
+    with pytest.raises(KeyError):
+        holders[ben.digest]
+    revoke(file, "ada")
+    assert len(holders) == 0
+    assert holders

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import hmac
 import logging
 import os
 import re
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -153,13 +152,15 @@ class Tokens(Mapping[str, Token]):
     def __len__(self) -> int:
         return len(self._fresh())
 
+    def items(self) -> ItemsView[str, Token]:
+        """Give all of one moment."""
+        return self._fresh().items()
+
     def find(self, token: str, scope: str = "") -> Token | None:
         """Give what is known of a token that holds now for something; None where it does not."""
-        digest = hashlib.sha256(token.encode()).hexdigest()
-        for known, found in self._fresh().items():
-            if hmac.compare_digest(known, digest):
-                return found if found.holds(scope) else None
-        return None
+        # How long it takes tells of the digest at most, from which no token can be made.
+        found = self.get(hashlib.sha256(token.encode()).hexdigest())
+        return found if found and found.holds(scope) else None
 
     def _state(self) -> tuple[int, int, int] | None:
         with suppress(OSError):
@@ -177,6 +178,41 @@ class Tokens(Mapping[str, Token]):
                 self._seen = state
                 self._known = _by_digest(_readable(self._file))
         return self._known
+
+
+class Holders(Mapping[str, str]):
+    """Names by the digests of tokens that hold now for something; true though it be empty.
+
+    Parameters
+    ----------
+    tokens
+        All that there are.
+    scope
+        What they are to be good for.
+    """
+
+    def __init__(self, tokens: Tokens, scope: str) -> None:
+        self._tokens, self._scope = tokens, scope
+
+    def _now(self) -> dict[str, str]:
+        return {digest: one.name for digest, one in self._tokens.items() if one.holds(self._scope)}
+
+    def __getitem__(self, digest: str) -> str:
+        return self._now()[digest]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+    def items(self) -> ItemsView[str, str]:
+        """Give all of one moment."""
+        return self._now().items()
+
+    def __bool__(self) -> bool:
+        # Where the last token was taken back nobody may come in, not everybody.
+        return True
 
 
 def read_tokens(file: Path) -> list[Token]:

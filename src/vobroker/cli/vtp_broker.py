@@ -287,14 +287,16 @@ def _certificate(certificate: Path | None, key: Path | None) -> ssl.SSLContext |
     return context
 
 
-def _tokens(file: Path | None) -> dict[str, str]:
-    """Give names by the fingerprints of their tokens."""
+def _tokens(file: Path | None) -> Mapping[str, str]:
+    """Give names by the fingerprints of their tokens, as the file has them at each moment."""
+    from vobroker.tokens import Holders
+
     if file is None:
         return {}
     if not file.is_file():
         fail(f"there is no file of tokens {file}; `vobroker token add` makes it", 2)
-    known = {digest: one.name for digest, one in read_allowed(None, file).tokens.items() if one.holds("vtp")}
-    if not known:
+    known = Holders(read_allowed(None, file).tokens, "vtp")
+    if not len(known):
         fail(f"no token is in {file}, so nobody could prove one", 2)
     return known
 
