@@ -123,7 +123,9 @@ def _print(found: list[Finding]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    grid = Table("check", "", "found", "what to do")
+    grid = Table("check", "")
+    for name in ("found", "what to do"):
+        grid.add_column(name, overflow="fold")
     for one in found:
         state = f"[{COLOURS[one.state]}]{one.state}[/]"
         grid.add_row(one.check, state, escape(one.found), escape(one.to_do))
