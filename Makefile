@@ -53,6 +53,7 @@ bench: ## Measured comparisons; each prints a table
 	@scripts/kafka.sh start 1
 	$(RUN)/python -m bench.stream
 	$(RUN)/python -m bench.latency
+	$(RUN)/python -m bench.history
 
 conformance: ## Four parsers of ADQL over the query corpus; writes the tables of docs/corpus.md
 	@scripts/venv.sh test,lint,docs

@@ -77,6 +77,7 @@ def test_benchmarks_are_listed() -> None:
         "decode",
         "filters",
         "gateway",
+        "history",
         "latency",
         "querylog",
         "river",
