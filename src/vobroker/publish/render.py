@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from vobroker.archive import Archive, ArchiveError, replay
 from vobroker.archive.tables import quote
-from vobroker.filters import examples, starter_filters
+from vobroker.filters import Example, Filter, examples, starter_filters
 from vobroker.publish.lightcurve import FORMS, embed
 from vobroker.publish.voevent import alert_event
 from vobroker.timeseries import LightCurve
@@ -191,5 +191,5 @@ def _simulated(archive: Archive, rows: list[dict[str, Any]]) -> set[tuple[str, i
 @cache
 def _descriptions() -> dict[str, str]:
     """Give what the filters that come with the broker look for, by version."""
-    shipped = [*starter_filters(), *examples().values()]
+    shipped: list[Filter | Example] = [*starter_filters(), *examples().values()]
     return {each.version: f"{each.title}. {each.description}".strip() for each in shipped}
