@@ -49,7 +49,7 @@ SHORTEST = 1e-3
 
 @njit
 def _fit(places: Any, mjd: Any, mag: Any, error: Any, since: Any) -> Any:
-    """Give the slope, mag/d, and its error, of the points from a time on; NaN where there is none.
+    """Give the brightening, mag/d, and its error, of the points from a time on; NaN where there is none.
 
     Least squares, weighted by the errors; a point without one is left out.
     """
@@ -72,7 +72,7 @@ def _fit(places: Any, mjd: Any, mag: Any, error: Any, since: Any) -> Any:
             w = 1.0 / np.float64(error[at]) ** 2
             away = mjd[at] - since - mean_time
             square += w * away * away
-            product += w * away * (np.float64(mag[at]) - mean_mag)
+            product += w * away * (mean_mag - np.float64(mag[at]))
     if not square > 0:
         return np.nan, np.nan
     return product / square, 1.0 / np.sqrt(square)
@@ -204,8 +204,6 @@ def sum_up(alerts: Any, measured: Any, told: Any, counted: Any) -> None:
             for at in same:
                 bright, faint = min(bright, np.float64(mag[at])), max(faint, np.float64(mag[at]))
             out[_AMPLITUDE] = faint - bright
-        slope, error = _fit(same, mjd, mag, mag_error, alert_mjd[number] - 3.0)
-        out[_RATE_3], out[_ERROR_3] = -slope, error
-        slope, error = _fit(same, mjd, mag, mag_error, alert_mjd[number] - 10.0)
-        out[_RATE_10], out[_ERROR_10] = -slope, error
+        out[_RATE_3], out[_ERROR_3] = _fit(same, mjd, mag, mag_error, alert_mjd[number] - 3.0)
+        out[_RATE_10], out[_ERROR_10] = _fit(same, mjd, mag, mag_error, alert_mjd[number] - 10.0)
         out[_MEAN], out[_SIGMA], out[_CHI2] = _fluxes(detections, band, alert_band[number], flux, flux_error)
