@@ -526,7 +526,7 @@ def test_who_says_nothing_at_all_gets_every_event_after_a_while(tmp_path: Path) 
 def test_when_the_broker_ends_everybody_is_answered_and_let_go(tmp_path: Path) -> None:
     async def run() -> None:
         async with (
-            broker(tmp_path, limits=Limits(close_seconds=0.1)) as (opened, authors, subscribers),
+            broker(tmp_path, limits=Limits(close_seconds=2.0)) as (opened, authors, subscribers),
             connected(authors) as author,
             connected(subscribers) as subscriber,
         ):
