@@ -39,25 +39,6 @@ def shared() -> Path:
     return path
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than cores: many tests wait for servers and for programs that they start."""
-    return (os.cpu_count() or 1) + 1
-
-
-SLOW = ("tests/test_docs.py", "tests/pipeline/", "tests/adql/platforms/", "tests/cli/", "tests/tap/")
-"""What takes longest; it begins first, so that no process works on alone in the end."""
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest files first; the order of the others stays."""
-
-    def place(item: pytest.Item) -> int:
-        return next((n for n, begin in enumerate(SLOW) if item.nodeid.startswith(begin)), len(SLOW))
-
-    items.sort(key=place)
-
-
 class ByFile(LoadScopeScheduling):
     """Keeps the tests of a file in one process, and those of the platforms, which share a record."""
 
