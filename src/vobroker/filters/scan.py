@@ -145,13 +145,21 @@ def prepared(filters: tuple[Filter, ...], schema: pa.Schema) -> Scan:
 
 @contextmanager
 def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
+    over = threading.Event()
+
+    def watch() -> None:
+        late = not over.wait(seconds)
+        while late:  # an interrupt that comes before the engine has begun is forgotten
+            connection.interrupt()
+            late = not over.wait(0.05)
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()
+        watching.join()
 
 
 @cache
