@@ -1,8 +1,6 @@
 """Filters that are judged together: one prepared statement over a batch.
 
-The batch is one table, ``batch``, with the columns that some filter names, called ``table.column``. The
-engine is an in-memory DuckDB which cannot reach files, the network or extensions, and whose settings cannot
-be changed.
+The batch is one table, ``batch``, with the columns that some filter names, called ``table.column``.
 """
 
 from __future__ import annotations
@@ -10,8 +8,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,22 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from vobroker.filters.compile import Filter
+from vobroker.filters.engine import engine, time_limit
 
 MAX_PREPARED = 512
 """Sets of filters that are kept prepared."""
-
-_SETTINGS: dict[str, Any] = {
-    "enable_external_access": False,
-    "autoload_known_extensions": False,
-    "autoinstall_known_extensions": False,
-    "allow_community_extensions": False,
-    "python_enable_replacements": False,
-    "memory_limit": "1GB",
-    "max_temp_directory_size": "0B",
-    # Sets of filters run side by side, each in the thread that asks for it.
-    "threads": 1,
-    "lock_configuration": True,
-}
 
 
 class _Window:
@@ -79,7 +64,7 @@ class Scan:
         duckdb.Error
             If a filter fails, or the time, in seconds, is over.
         """
-        with self._in_use, _time_limit(self._connection, seconds):
+        with self._in_use, time_limit(self._connection, seconds):
             try:
                 rows = self._judge(table)
                 return list(zip(rows, self._report(table, rows), strict=True))
@@ -143,26 +128,7 @@ def prepared(filters: tuple[Filter, ...], schema: pa.Schema) -> Scan:
     return scan
 
 
-@contextmanager
-def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    over = threading.Event()
-
-    def watch() -> None:
-        late = not over.wait(seconds)
-        while late:  # an interrupt that comes before the engine has begun is forgotten
-            connection.interrupt()
-            late = not over.wait(0.05)
-
-    watching = threading.Thread(target=watch, daemon=True)
-    watching.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watching.join()
-
-
 @cache
 def database() -> duckdb.DuckDBPyConnection:
     """Give the engine that filters run in."""
-    return duckdb.connect(":memory:", config=_SETTINGS)
+    return engine("1GB")

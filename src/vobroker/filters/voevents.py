@@ -8,18 +8,18 @@ judged by itself.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import duckdb
 
 from vobroker.adql import AdqlError, Translation, check, parse, translate, tree
 from vobroker.alerts.origin import Origin
 from vobroker.archive.voevents import ReceivedPacket, Tabulated, tabulate
+from vobroker.filters.engine import engine, time_limit
 from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.voevent.vtp.filters import FilterError
 from vobroker.votypes.columns import Table
@@ -37,17 +37,6 @@ EVENT = Table(
 
 _TABLES = {table.name: table for table in (EVENT, VOEVENT_PARAM, VOEVENT_CITATION)}
 _MAX_COMPILED = 256
-_SETTINGS: dict[str, Any] = {
-    "enable_external_access": False,
-    "autoload_known_extensions": False,
-    "autoinstall_known_extensions": False,
-    "allow_community_extensions": False,
-    "python_enable_replacements": False,
-    "memory_limit": "500MB",
-    "max_temp_directory_size": "0B",
-    "threads": 1,
-    "lock_configuration": True,
-}
 
 
 def compile_condition(text: str) -> Translation:
@@ -94,7 +83,7 @@ class ADQLJudge:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "adql-filter")
         self._compiled: OrderedDict[str, Translation] = OrderedDict()
-        self._connection = duckdb.connect(":memory:", config=_SETTINGS)
+        self._connection = engine("500MB")
         self._last: tuple[Sequence[bytes], Tabulated] | None = None
 
     async def judge(
@@ -112,13 +101,12 @@ class ADQLJudge:
 
     def _judged(self, text: str, events: Sequence[bytes], seconds: float) -> list[bool]:
         told = self._tabulated(events)
-        timer = threading.Timer(seconds, self._connection.interrupt)
         try:
             asked = self._translation(text)
             for table, rows in zip(_TABLES, (told.events, told.params, told.citations), strict=True):
                 self._connection.register(table, rows)
-            timer.start()
-            found = self._connection.execute(asked.sql, asked.parameters).fetchall()
+            with time_limit(self._connection, seconds):
+                found = self._connection.execute(asked.sql, asked.parameters).fetchall()
         except AdqlError as error:
             raise FilterError(f"the ADQL filter {text!r} cannot be used: {error}") from error
         except duckdb.InterruptException:
@@ -127,7 +115,6 @@ class ADQLJudge:
             reason = str(error).partition("\n")[0]
             raise FilterError(f"the ADQL filter {text!r} cannot be used: {reason}") from error
         finally:
-            timer.cancel()
             for table in _TABLES:
                 self._connection.unregister(table)
         passed = {ivorn for (ivorn,) in found}
