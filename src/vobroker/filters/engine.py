@@ -1,4 +1,4 @@
-"""The engine that filters run in: DuckDB in memory that reaches nothing outside, and a limit of time for it."""
+"""The engine that filters run in: DuckDB in memory that reaches nothing outside, and a limit on its time."""
 
 from __future__ import annotations
 
