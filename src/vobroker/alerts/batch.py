@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from vobroker.alerts.cutouts import KINDS, Cutout, plain
 from vobroker.alerts.schemas import PacketSchema
 from vobroker.alerts.surveys import has, leaf, native_names, native_table
 from vobroker.alerts.surveys.survey import History, Survey, Values, kind_of, path
+from vobroker.timeseries.model import LightCurve
 from vobroker.votypes.arrow import schema as arrow_schema
 from vobroker.votypes.columns import Table
 
@@ -115,6 +117,29 @@ class AlertBatch:
             if items is not None:
                 parts.append(self._measured(history, items.columns, items))
         return pa.Table.from_batches(parts).combine_chunks().to_batches()[0] if len(self) else parts[0]
+
+    def light_curve(self, row: int, name: str) -> LightCurve:
+        """Give what the packet of one alert says of its object: the light curve as it was known then.
+
+        Parameters
+        ----------
+        row
+            Row of the alert.
+        name
+            What the object is called.
+
+        Returns
+        -------
+        LightCurve
+            Without a position where the object moves.
+        """
+        measured = pa.Table.from_batches([self.measurements()])
+        points = measured.filter(pc.equal(measured["row"], row)).drop_columns(["row"])
+        moving = self.alert["solar_system"][row].as_py()
+        ra, dec = (None if moving else self.alert[axis][row].as_py() for axis in ("ra", "dec"))
+        return LightCurve(
+            self.survey, name, math.nan if ra is None else ra, math.nan if dec is None else dec, points
+        )
 
     def cutouts(self, row: int) -> tuple[Cutout, ...]:
         """Give the image stamps of one alert, those that are there and whole."""

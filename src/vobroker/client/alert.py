@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,14 +96,7 @@ class Alert(Mapping[str, Any]):
     @cached_property
     def light_curve(self) -> LightCurve:
         """What the packet says of the object: detections, forced photometry and limits, as it was then."""
-        import pyarrow as pa
-
-        from vobroker.timeseries import LightCurve
-
-        points = pa.Table.from_batches([self._batch.measurements()]).drop_columns(["row"])
-        moving = bool(self.columns["solar_system"])
-        ra, dec = (math.nan, math.nan) if moving else (self.columns["ra"], self.columns["dec"])
-        return LightCurve(self.columns["survey"], self.columns["object_id"] or "", ra, dec, points)
+        return self._batch.light_curve(0, self.columns["object_id"] or "")
 
     @cached_property
     def cutouts(self) -> Cutouts:

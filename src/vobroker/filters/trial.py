@@ -282,9 +282,7 @@ def packet_of(archive: Archive, alert: Mapping[str, object]) -> tuple[LightCurve
     """
     survey, alert_id = str(alert["survey"]), alert["alert_id"]
     for batch in replay.batches(archive.stored("survey = ? AND alert_id = ?", [survey, alert_id])):
-        points = pa.Table.from_batches([batch.measurements()]).drop_columns(["row"])
-        ra, dec = (float("nan") if alert["solar_system"] else _real(alert[name]) for name in ("ra", "dec"))
-        return LightCurve(survey, str(alert["object_id"] or alert_id), ra, dec, points), batch.cutouts(0)
+        return batch.light_curve(0, str(alert["object_id"] or alert_id)), batch.cutouts(0)
     raise ArchiveError(f"there is no {survey} alert {alert_id} in {archive.place}")
 
 
@@ -382,7 +380,3 @@ def _by_night(seen: pa.Table, passed: pa.Table) -> pa.Table:
 
 def _null_last(row: tuple[int | None, int]) -> tuple[bool, int]:
     return row[0] is None, row[0] or 0
-
-
-def _real(value: object) -> float:
-    return float("nan") if value is None else float(str(value))

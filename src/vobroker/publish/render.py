@@ -3,13 +3,9 @@
 # ruff: noqa: S608 -- the statements are put together from their own parts
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from vobroker.archive import Archive, ArchiveError, replay
 from vobroker.archive.tables import quote
@@ -124,12 +120,10 @@ def history(archive: Archive, survey: str, alert_ids: list[int]) -> dict[int, Li
     """Give the light curves that the packets of alerts hold, by alert; those without an object have none."""
     found: dict[int, LightCurve] = {}
     for batch in replay.batches(archive.stored(_THESE, [survey, alert_ids])):
-        measured = pa.Table.from_batches([batch.measurements()])
-        for row, alert in enumerate(batch.alert.to_pylist()):
-            points = measured.filter(pc.equal(measured["row"], row)).drop_columns(["row"])
-            if alert["object_id"] is not None:
-                ra, dec = (math.nan, math.nan) if alert["solar_system"] else (alert["ra"], alert["dec"])
-                found[alert["alert_id"]] = LightCurve(survey, alert["object_id"], ra, dec, points)
+        names = zip(batch.alert["alert_id"].to_pylist(), batch.alert["object_id"].to_pylist(), strict=True)
+        for row, (alert_id, name) in enumerate(names):
+            if name is not None:
+                found[alert_id] = batch.light_curve(row, name)
     return found
 
 
