@@ -21,12 +21,12 @@ from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import Archive, open_archive
 from vobroker.filters import compile_filter
+from vobroker.gateway import endless
 from vobroker.pipeline.river import run
 from vobroker.publish.render import render
 from vobroker.roles import read_roles
 from vobroker.voevent import read
 from vobroker.web.feed import Feed
-from vobroker.web.pages import streams
 
 from .conftest import Served, serving
 
@@ -207,7 +207,7 @@ def test_signs_of_life_come_where_nothing_else_does(served, monkeypatch) -> None
 
 
 def test_who_takes_nothing_is_let_go_and_leaves_his_place(archive, monkeypatch) -> None:
-    monkeypatch.setattr(streams, "SEND_SECONDS", 0.05)
+    monkeypatch.setattr(endless, "SEND_SECONDS", 0.05)
     closed = []
 
     async def pieces() -> AsyncGenerator[bytes, None]:
@@ -222,13 +222,14 @@ def test_who_takes_nothing_is_let_go_and_leaves_his_place(archive, monkeypatch) 
 
     feed, guest = Feed(archive), read_roles().guest
     guest = replace(guest, limits=replace(guest.limits, listeners=1))
-    listener = feed.listening(guest)
+    listener = feed.listeners.one(guest)
     assert listener.__enter__()
-    with feed.listening(guest) as another:
+    with feed.listeners.one(guest) as another:
         assert not another
-    anyio.run(streams.Stream(pieces(), streams.EVENTS, listener), {}, never, _stuck_after(2))
+    answer = endless.Endless(pieces(), endless.EVENTS, listener, {})
+    anyio.run(answer, {}, never, _stuck_after(2))
     assert closed == [True]
-    with feed.listening(guest) as another:
+    with feed.listeners.one(guest) as another:
         assert another
 
 

@@ -72,6 +72,7 @@ class Listeners:
     def __init__(self, most: int) -> None:
         self._most = most
         self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self._counts.total()
@@ -79,14 +80,15 @@ class Listeners:
     @contextmanager
     def one(self, caller: Caller) -> Iterator[bool]:
         """Count a listener while the block runs; give False where there are as many as there may be."""
-        room = self._counts[caller.name] < caller.limits.listeners and len(self) < self._most
-        self._counts[caller.name] += room
+        with self._lock:
+            room = self._counts[caller.name] < caller.limits.listeners and len(self) < self._most
+            self._counts[caller.name] += room
         try:
             yield room
         finally:
-            self._counts[caller.name] -= room
-            if not self._counts[caller.name]:
-                del self._counts[caller.name]
+            with self._lock:
+                self._counts[caller.name] -= room
+                self._counts += Counter()  # forgets who is at none
 
 
 class Audit:

@@ -31,7 +31,7 @@ from vobroker.filters.compile import NAME
 from vobroker.gateway import openapi
 from vobroker.gateway.access import Audit, Listeners, Rate
 from vobroker.gateway.cursor import CursorError, Cursors, Since, since
-from vobroker.gateway.endless import EVENTS, LINES, Endless, as_line
+from vobroker.gateway.endless import EVENTS, HEARTBEAT, LINES, SEND_SECONDS, Endless, as_line, followed
 from vobroker.gateway.hub import Hub
 from vobroker.gateway.messages import GCN, TEXTS, messages
 from vobroker.gateway.metrics import MEDIA_TYPE, Counted, Metrics
@@ -238,7 +238,11 @@ class Asked:
     caller: Caller
     name: str
     since: Since
-    site: str
+    address: str
+
+    def site(self, form: str) -> str:
+        """Give the public address where a format needs it; others have the same pages at each address."""
+        return self.address if form == GCN else ""
 
     def known(self) -> bool:
         """Whether the caller still is who it was."""
@@ -335,10 +339,10 @@ async def _endless(asked: Asked, request: Request, form: TextForm, media_type: s
         raise HTTPException(503, "There are as many listeners as there may be.", {"Retry-After": "30"})
     asked.note(request, "listen", 200, format=form.value)
     place = await asked.gateway.hub.begin(asked.since)
-    site = asked.site if form == GCN else ""
-    return Endless(
-        asked.gateway.hub, asked.name, form.value, site, place, media_type, listening, HEADERS, asked.known
+    pieces = followed(
+        asked.gateway.hub, asked.name, form.value, asked.site(form), place, media_type, asked.known
     )
+    return Endless(pieces, media_type, listening, HEADERS)
 
 
 async def _page(
@@ -382,7 +386,7 @@ async def _one(
         file = await asyncio.to_thread(FILES[format.value], hub.archive, name, place, 1)
         content, media_type, end = file.content, file.media_type, file.end
     else:
-        site = asked.site if format == GCN else ""
+        site = asked.site(format)
         found = await asyncio.to_thread(messages, hub.archive, name, place, 1, format.value, site)
         content, media_type = (found[0].content if found else b""), _TYPES[format.value]
         end = found[0].place if found else 0
@@ -399,7 +403,7 @@ async def _file(asked: Asked, form: str, place: int, limit: int) -> tuple[bytes,
     hub = asked.gateway.hub
     if form in FILES:
         return await asyncio.to_thread(FILES[form], hub.archive, asked.name, place, limit)
-    page = await hub.after(asked.name, form, place, asked.site if form == GCN else "")
+    page = await hub.after(asked.name, form, place, asked.site(form))
     kept = page.messages[:limit]
     end = page.end if len(kept) == len(page.messages) else kept[-1].place
     lines = [as_line(cursor, form, one.content) for cursor, one in zip(page.cursors, kept, strict=False)]
@@ -430,8 +434,6 @@ async def _websocket(
 
 
 async def _follow(socket: WebSocket, asked: Asked, form: str) -> None:
-    from vobroker.gateway.endless import HEARTBEAT, SEND_SECONDS
-
     hub = asked.gateway.hub
     place = await hub.begin(asked.since)
     gone = asyncio.create_task(_until_gone(socket))
@@ -446,7 +448,7 @@ async def _follow(socket: WebSocket, asked: Asked, form: str) -> None:
                 told = json.dumps({"cursor": hub.cursors.seal(asked.name, place)})
                 await asyncio.wait_for(socket.send_text(told), SEND_SECONDS)
                 continue
-            page = await hub.after(asked.name, form, place, asked.site if form == GCN else "")
+            page = await hub.after(asked.name, form, place, asked.site(form))
             for cursor, message in zip(page.cursors, page.messages, strict=True):
                 line = as_line(cursor, form, message.content).decode().rstrip()
                 await asyncio.wait_for(socket.send_text(line), SEND_SECONDS)

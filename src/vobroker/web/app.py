@@ -82,7 +82,7 @@ def create_app(
     followers = pages.state.site.feed
     gateway.metrics.gauges["vobroker_event_listeners"] = (
         "Listeners of streams of events at /events",
-        lambda: followers.listeners,
+        lambda: len(followers.listeners),
     )
 
     @asynccontextmanager

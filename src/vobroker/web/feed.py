@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,10 +15,10 @@ from typing import NamedTuple
 from lxml import etree
 
 from vobroker.archive import Archive, files_of
+from vobroker.gateway.access import Listeners
 from vobroker.publish import gcn
 from vobroker.publish.folder import embedding
 from vobroker.publish.render import packets
-from vobroker.roles import Caller
 from vobroker.voevent import VOEvent, read, write
 from vobroker.voevent.xml import parse
 
@@ -86,7 +85,7 @@ class Form(NamedTuple):
 
 
 class Feed:
-    """What can be followed of an archive; any number of threads may ask."""
+    """What can be followed of an archive, and who does; any number of threads may ask."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -94,7 +93,7 @@ class Feed:
         self._known: dict[Kind, tuple[float, int]] = {}
         self._making = threading.Lock()
         self._made: OrderedDict[tuple[object, ...], tuple[bytes, int]] = OrderedDict()
-        self._listeners: Counter[str] = Counter()
+        self.listeners = Listeners(MAX_LISTENERS)
 
     def newest(self, kind: Kind) -> int:
         """Give the place of the newest event, as of half a second ago."""
@@ -170,29 +169,6 @@ class Feed:
     def _place(self, statement: str, *values: object) -> int | None:
         rows = self._archive.query(statement, values)["place"].to_pylist()
         return int(rows[0]) if rows else None
-
-    @property
-    def listeners(self) -> int:
-        """How many follow a stream of events."""
-        return self._listeners.total()
-
-    @contextmanager
-    def listening(self, caller: Caller) -> Iterator[bool]:
-        """Count a listener; give False where there are as many as there may be."""
-        with self._lock:
-            room = (
-                self._listeners[caller.name] < caller.limits.listeners
-                and self._listeners.total() < MAX_LISTENERS
-            )
-            if room:
-                self._listeners[caller.name] += 1
-        try:
-            yield room
-        finally:
-            if room:
-                with self._lock:
-                    self._listeners[caller.name] -= 1
-                    self._listeners += Counter()  # forgets who is at none
 
 
 def _in_utf8(packet: bytes) -> bytes:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
 
-import anyio
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.types import Receive, Scope, Send
 
+from vobroker.gateway.endless import EVENTS, HEARTBEAT, LINES, Endless, as_event
 from vobroker.publish import gcn
 from vobroker.tap.errors import TapError
 from vobroker.tap.service import caller_with
@@ -27,14 +25,8 @@ from vobroker.web.site import Site, SiteHere
 
 router = APIRouter()
 
-EVENTS = "text/event-stream"
-LINES = "application/x-ndjson"
-
-HEARTBEAT = 15.0
-"""Seconds after which a listener gets a sign of life when there is nothing else."""
-
-SEND_SECONDS = 60.0
-"""Time for a listener to take what is sent; who does not is let go, and may come again."""
+HEADERS = {"Cache-Control": "no-store", "Content-Encoding": "identity"}
+"""Packed, a stream would wait for more to pack."""
 
 
 class FormName(StrEnum):
@@ -125,7 +117,7 @@ async def _streamed(asked: Asked, kind: Kind, media_type: str, stream: str | Non
     if place is None:
         raise HTTPException(404, f"There is no event {since[:200]} to go on from.")
     form = Form(asked.form.value, _base(request) if asked.form is FormName.gcn else "")
-    listening = site.feed.listening(caller)
+    listening = site.feed.listeners.one(caller)
     if not listening.__enter__():
         who = "You follow" if caller.name else "Guests follow"
         most = caller.limits.listeners
@@ -133,7 +125,7 @@ async def _streamed(asked: Asked, kind: Kind, media_type: str, stream: str | Non
     write = _event if media_type == EVENTS else _line
     still = partial(site.tap.roles.known, caller, "streams")
     pieces = _pieces(site, kind, stream, form, place, write, follow=asked.follow, known=still)
-    return Stream(pieces, media_type, listening)
+    return Endless(pieces, media_type, listening, HEADERS)
 
 
 def _base(request: Request) -> str:
@@ -171,9 +163,7 @@ async def _pieces(
 
 
 def _event(item: Item, form: Form) -> bytes:
-    """Write a server-sent event (WHATWG HTML, section 9.2); each line of its data is a field of its own."""
-    data = b"".join(b"data: %b\n" % line for line in item.content.splitlines())
-    return b"id: %b\nevent: %b\n%b\n" % (item.ivorn.encode(), form.name.encode(), data)
+    return as_event(form.name, item.ivorn, item.content)
 
 
 def _line(item: Item, form: Form) -> bytes:
@@ -181,54 +171,3 @@ def _line(item: Item, form: Form) -> bytes:
         return item.content + b"\n"
     told = {"ivorn": item.ivorn, "voevent": item.content.decode()}
     return json.dumps(told, ensure_ascii=False).encode() + b"\n"
-
-
-class Stream(Response):
-    """A response without end: who has left or does not take what is sent is forgotten.
-
-    Parameters
-    ----------
-    pieces
-        The body.
-    media_type
-        What the response declares.
-    listening
-        Is left in the end, whatever the end.
-    """
-
-    def __init__(
-        self, pieces: AsyncGenerator[bytes, None], media_type: str, listening: AbstractContextManager[bool]
-    ) -> None:
-        # Packed, it would wait for more to pack; proxies are asked not to hold it back either.
-        headers = {"Cache-Control": "no-store", "Content-Encoding": "identity", "X-Accel-Buffering": "no"}
-        super().__init__(None, 200, headers, media_type)
-        del self.headers["content-length"]
-        self._pieces = pieces
-        self._listening = listening
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response."""
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._watch, receive, group.cancel_scope)
-                await self._send(send)
-                group.cancel_scope.cancel()
-        finally:
-            self._listening.__exit__(None, None, None)
-
-    async def _send(self, send: Send) -> None:
-        async with aclosing(self._pieces) as pieces:
-            with anyio.move_on_after(SEND_SECONDS) as late:
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                async for piece in pieces:
-                    late.deadline = anyio.current_time() + SEND_SECONDS
-                    if piece:
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-                    late.deadline = float("inf")  # to wait for an event is no fault of the listener
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    @staticmethod
-    async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        scope.cancel()
