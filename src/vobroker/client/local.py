@@ -11,7 +11,7 @@ from vobroker.archive import Archive, ArchiveError, files_of, open_archive
 from vobroker.client.errors import StreamError
 from vobroker.gateway.cursor import CursorError, Cursors
 from vobroker.gateway.cursor import since as read_since
-from vobroker.gateway.messages import JSON, messages
+from vobroker.gateway.messages import JSON, begin, messages
 from vobroker.gateway.pages import FILES
 
 EVERY = 1.0
@@ -69,11 +69,4 @@ class Local:
     def _begin(self, name: str, since: str) -> int:
         if not self._archive.events(name, limit=1):
             raise StreamError(f"{self._archive.place} has no alert of a stream {name}")
-        found = read_since(since, name, self._cursors)
-        if found.place is not None:
-            return found.place
-        asked = "SELECT coalesce(max(sequence), 0) AS place FROM event"
-        if found.time is not None:
-            asked += " WHERE created < $1"
-        place = self._archive.query(asked, [found.time] if found.time else [])["place"][0].as_py()
-        return int(place)
+        return begin(self._archive, read_since(since, name, self._cursors))

@@ -10,12 +10,11 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import cached_property
 
 from vobroker.archive import Archive, ArchiveError
 from vobroker.gateway.cursor import Cursors, Since
-from vobroker.gateway.messages import Message, messages
+from vobroker.gateway.messages import Message, begin, messages
 
 EVERY = 0.25
 """Seconds after which the archive is asked again whether there is something new."""
@@ -25,9 +24,6 @@ PAGE = 50
 
 KEPT = 32
 """Pages that are kept for those who come to the same place later."""
-
-_NEWEST = "SELECT coalesce(max(sequence), 0) AS place FROM event"
-_BEFORE = "SELECT coalesce(max(sequence), 0) AS place FROM event WHERE created < $1"
 
 Framing = Callable[[str, bytes], bytes]
 """What makes a cursor and a message one piece of a stream."""
@@ -91,7 +87,7 @@ class Hub:
 
     async def look(self) -> None:
         """Look for what is new."""
-        place = await asyncio.to_thread(self._place, _NEWEST)
+        place = await self.begin(Since())
         if place > self.newest:
             self.newest = place
             self._wake()
@@ -116,11 +112,7 @@ class Hub:
 
     async def begin(self, since: Since) -> int:
         """Give the place behind which a listener begins."""
-        if since.place is not None:
-            return since.place
-        if since.time is not None:
-            return await asyncio.to_thread(self._place, _BEFORE, since.time)
-        return await asyncio.to_thread(self._place, _NEWEST)
+        return await asyncio.to_thread(begin, self.archive, since)
 
     async def after(self, stream: str, form: str, place: int, site: str = "") -> Page:
         """Give a page of what is behind a place; the page's end is behind all that was looked at."""
@@ -140,6 +132,3 @@ class Hub:
         found = messages(self.archive, stream, place, PAGE, form, site) if newest > place else []
         end = found[-1].place if len(found) == PAGE else max(newest, found[-1].place if found else place)
         return Page(found, end, lambda at: self.cursors.seal(stream, at))
-
-    def _place(self, statement: str, *values: datetime) -> int:
-        return int(self.archive.query(statement, values)["place"][0].as_py())

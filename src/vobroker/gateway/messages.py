@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from vobroker.alerts.columns import ALERT, EVENT
 from vobroker.archive import Archive, files_of, replay
 from vobroker.archive.rows import jsonable
+from vobroker.gateway.cursor import Since
 from vobroker.publish import gcn
 from vobroker.publish.folder import embedding
-from vobroker.publish.render import packets
-from vobroker.voevent import write
+from vobroker.publish.render import Packet, packets
+from vobroker.voevent import VOEvent, write
 
 JSON, VOEVENT, GCN = "json", "voevent", "gcn"
 TEXTS = (JSON, VOEVENT, GCN)
@@ -26,6 +29,9 @@ _ROWS = """
         SELECT sequence FROM event WHERE sequence > $1 AND stream = $2 ORDER BY sequence LIMIT $3
     ) ORDER BY event.sequence
 """
+
+NEWEST = "SELECT coalesce(max(sequence), 0) AS place FROM event"
+BEFORE = f"{NEWEST} WHERE created < $1"
 
 
 class Message(NamedTuple):
@@ -56,16 +62,38 @@ def messages(
         Public address, which notices refer to.
     """
     if form == JSON:
-        rows = archive.query(_ROWS, [after, stream, limit]).to_pylist()
-        return [Message(row["sequence"], _as_json(row)) for row in rows]
-    encode: Callable[..., bytes] = write
-    embed: str | Mapping[str, str] = "none"
-    if form == GCN:
-        encode = partial(gcn.encode, schema=f"{site}/events/notice.schema.json", site=site)
-    else:
-        embed = embedding(files_of(archive.place) / "voevents")
-    found = packets(archive, after=after, stream=stream, batch=limit, form=embed, encode=encode)
-    return [Message(one.sequence, one.content) for one in next(found, ())]
+        found = rows(archive, stream, after, limit).to_pylist()
+        return [Message(row["sequence"], _as_json(row)) for row in found]
+    return [Message(one.sequence, one.content) for one in events(archive, stream, after, limit, form, site)]
+
+
+def rows(archive: Archive, stream: str, after: int, limit: int) -> pa.Table:
+    """Give the next alerts of a stream behind a place, each with its event; ``sequence`` is its place."""
+    return archive.query(_ROWS, [after, stream, limit])
+
+
+def events(
+    archive: Archive, stream: str | None, after: int, limit: int, form: str, site: str = ""
+) -> list[Packet]:
+    """Give the next alerts of a stream, or of all, behind a place, as VOEvents or notices."""
+    embed = "none" if form == GCN else embedding(files_of(archive.place) / "voevents")
+    encode = encoder(form, site)
+    return next(packets(archive, after=after, stream=stream, batch=limit, form=embed, encode=encode), [])
+
+
+def encoder(form: str, site: str = "") -> Callable[[VOEvent], bytes]:
+    """Give what makes an event bytes: a VOEvent packet, or a notice with addresses of the site."""
+    if form == VOEVENT:
+        return write
+    return partial(gcn.encode, schema=f"{site}/events/notice.schema.json", site=site)
+
+
+def begin(archive: Archive, since: Since) -> int:
+    """Give the place behind which a listener begins."""
+    if since.place is not None:
+        return since.place
+    asked, values = (BEFORE, [since.time]) if since.time is not None else (NEWEST, [])
+    return int(archive.query(asked, values)["place"][0].as_py())
 
 
 def stored(archive: Archive, stream: str, after: int, limit: int) -> list[tuple[int, replay.StoredPacket]]:

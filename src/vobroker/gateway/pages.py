@@ -9,7 +9,7 @@ from vobroker.alerts.columns import ALERT
 from vobroker.alerts.origin import Origin
 from vobroker.alerts.packets import RawBatch, unwrap
 from vobroker.archive import Archive, replay
-from vobroker.gateway.messages import stored
+from vobroker.gateway.messages import rows, stored
 from vobroker.sources.simulator.wire import Container
 from vobroker.tap.formats import Head, Outcome, find
 from vobroker.tap.formats import write as write_table
@@ -17,13 +17,6 @@ from vobroker.votypes.arrow import schema as schema_of
 
 MAX_PACKETS = 500
 """Most packets of a page: they can be 300 kB each."""
-
-_THESE = "SELECT event.sequence, alert.* FROM event JOIN alert USING (survey, alert_id)"
-_PAGE = f"""
-    {_THESE} WHERE event.sequence IN (
-        SELECT sequence FROM event WHERE sequence > $1 AND stream = $2 ORDER BY sequence LIMIT $3
-    ) ORDER BY event.sequence
-"""  # noqa: S608 -- put together from its own parts
 
 
 class File(NamedTuple):
@@ -53,9 +46,9 @@ def avro(archive: Archive, stream: str, after: int, limit: int) -> File:
 
 def votable(archive: Archive, stream: str, after: int, limit: int) -> File:
     """Give the alerts of a page as a VOTable, in the columns of ``alert``."""
-    rows = archive.query(_PAGE, [after, stream, limit])
-    places = rows["sequence"].to_pylist()
-    table = rows.select([column.name for column in ALERT.columns]).cast(schema_of(ALERT))
+    found = rows(archive, stream, after, limit)
+    places = found["sequence"].to_pylist()
+    table = found.select([column.name for column in ALERT.columns]).cast(schema_of(ALERT))
     head = Head(ALERT.columns, f"Alerts of the stream {stream}")
     form = find("votable")
     content = b"".join(write_table(form, iter(table.to_batches()), head, Outcome))

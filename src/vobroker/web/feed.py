@@ -9,17 +9,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import NamedTuple
 
 from lxml import etree
 
-from vobroker.archive import Archive, files_of
+from vobroker.archive import Archive
 from vobroker.gateway.access import Listeners
-from vobroker.publish import gcn
-from vobroker.publish.folder import embedding
-from vobroker.publish.render import packets
-from vobroker.voevent import VOEvent, read, write
+from vobroker.gateway.messages import BEFORE, NEWEST, encoder
+from vobroker.gateway.messages import events as passed
+from vobroker.voevent import read
 from vobroker.voevent.xml import parse
 
 EVERY = 0.5
@@ -46,9 +44,9 @@ class Kind:
 
 
 PASSED = Kind(
-    "SELECT coalesce(max(sequence), 0) AS place FROM event",
+    NEWEST,
     "SELECT sequence AS place FROM event WHERE ivorn = $1",
-    "SELECT coalesce(max(sequence), 0) AS place FROM event WHERE created < $1",
+    BEFORE,
 )
 """Events of alerts that passed a filter."""
 
@@ -75,13 +73,6 @@ class Form(NamedTuple):
 
     name: str = "voevent"
     site: str = ""
-
-    @property
-    def encode(self) -> Callable[[VOEvent], bytes]:
-        """What makes an event bytes."""
-        if self.name == "voevent":
-            return write
-        return partial(gcn.encode, schema=f"{self.site}/events/notice.schema.json", site=self.site)
 
 
 class Feed:
@@ -156,14 +147,10 @@ class Feed:
             rows = self._archive.query(_RECEIVED, [place, _BATCH]).to_pylist()
             for row in rows:
                 packet = row["packet"]
-                content = _in_utf8(packet) if form.name == "voevent" else form.encode(read(packet))
+                content = _in_utf8(packet) if form.name == "voevent" else encoder(*form)(read(packet))
                 yield Item(row["number"], row["ivorn"], content)
             return
-        embed = "none" if form.name == "gcn" else embedding(files_of(self._archive.place) / "voevents")
-        found = packets(
-            self._archive, after=place, stream=stream, batch=_BATCH, form=embed, encode=form.encode
-        )
-        for one in next(found, ()):
+        for one in passed(self._archive, stream, place, _BATCH, *form):
             yield Item(one.sequence, one.ivorn, one.content)
 
     def _place(self, statement: str, *values: object) -> int | None:

@@ -6,12 +6,12 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from vobroker.archive import files_of
+from vobroker.gateway.messages import GCN, encoder
 from vobroker.publish import gcn
 from vobroker.publish.folder import embedding
 from vobroker.publish.render import render
 from vobroker.web.asked import tap_address
 from vobroker.web.downloads import attachment
-from vobroker.web.feed import Form
 from vobroker.web.limits import Identifier, Name
 from vobroker.web.site import Site, SiteHere
 
@@ -31,7 +31,7 @@ def voevent(site: SiteHere, stream: Name, survey: Name, alert_id: Identifier) ->
 def notice(request: Request, site: SiteHere, stream: Name, survey: Name, alert_id: Identifier) -> Response:
     """Give the event of an alert that passed a filter as a notice in JSON."""
     ivorn = _ivorn(site, stream, survey, alert_id)
-    encode = Form("gcn", tap_address(request).rpartition("/")[0]).encode
+    encode = encoder(GCN, tap_address(request).rpartition("/")[0])
     return Response(render(site.archive, ivorn, encode=encode), media_type=gcn.MEDIA_TYPE)
 
 
