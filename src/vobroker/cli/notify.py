@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vobroker.cli.common import fail, out, warn
+from vobroker.cli.stream import DEFAULT, AtOption, FollowOption, NameArgument, TokenOption
 
 if TYPE_CHECKING:
     from vobroker.client.notify import Tell
@@ -23,13 +24,8 @@ def register(app: typer.Typer) -> None:
 
 
 def notify(
-    name: Annotated[str, typer.Argument(help="Name of the stream, which is that of its filter.")],
-    at: Annotated[
-        str,
-        typer.Option(
-            envvar="VOBROKER_AT", help="Address of a broker, or an archive: folder or postgresql://…"
-        ),
-    ] = "http://127.0.0.1:8080",
+    name: NameArgument,
+    at: AtOption = DEFAULT,
     webhook: Annotated[str | None, typer.Option(help="Address to post JSON to.")] = None,
     form: Annotated[str, typer.Option(help="What is posted: json, or tom for the TOM Toolkit.")] = "json",
     secret: Annotated[
@@ -52,10 +48,8 @@ def notify(
         Path | None,
         typer.Option(help="File that says where to go on; vobroker-notify/NAME-… when not given."),
     ] = None,
-    token: Annotated[str | None, typer.Option(envvar="VOBROKER_TOKEN", help="Who you are.")] = None,
-    follow: Annotated[
-        bool | None, typer.Option("--follow/--no-follow", help="Whether to wait for what comes.")
-    ] = None,
+    token: TokenOption = None,
+    follow: FollowOption = None,
 ) -> None:
     """Tell until interrupted; a second run goes on where the first ended."""
     from vobroker.client import StreamError, stream

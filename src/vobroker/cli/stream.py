@@ -10,11 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vobroker.cli.common import fail, out, warn
+from vobroker.cli.serve import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from vobroker.client import Alert
 
-WHOLE = ("alert_id", "visit", "healpix")
+DEFAULT = f"http://127.0.0.1:{DEFAULT_PORT}"
+"""Where ``vobroker serve`` is."""
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the stream, which is that of its filter.")]
+AtOption = Annotated[
+    str,
+    typer.Option(envvar="VOBROKER_AT", help="Address of a broker, or an archive: folder or postgresql://…"),
+]
+TokenOption = Annotated[str | None, typer.Option(envvar="VOBROKER_TOKEN", help="Who you are.")]
+FollowOption = Annotated[
+    bool | None, typer.Option("--follow/--no-follow", help="Whether to wait for what comes.")
+]
 
 PLACE = ".cursor"
 """File beside what is saved that says where to go on."""
@@ -26,21 +38,14 @@ def register(app: typer.Typer) -> None:
 
 
 def stream(
-    name: Annotated[str, typer.Argument(help="Name of the stream, which is that of its filter.")],
-    at: Annotated[
-        str,
-        typer.Option(
-            envvar="VOBROKER_AT", help="Address of a broker, or an archive: folder or postgresql://…"
-        ),
-    ] = "http://127.0.0.1:8080",
+    name: NameArgument,
+    at: AtOption = DEFAULT,
     since: Annotated[
         str,
         typer.Option(help="2h ago (s, m, h, d), a time in UTC, a cursor, or beginning; else what comes."),
     ] = "",
-    token: Annotated[str | None, typer.Option(envvar="VOBROKER_TOKEN", help="Who you are.")] = None,
-    follow: Annotated[
-        bool | None, typer.Option("--follow/--no-follow", help="Whether to wait for what comes.")
-    ] = None,
+    token: TokenOption = None,
+    follow: FollowOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many alerts.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON an alert.")] = False,
     save: Annotated[
@@ -59,8 +64,7 @@ def stream(
             if save is not None:
                 _save(save, alert)
             if as_json:
-                told = {"stream": alert.stream, "version": alert.version, "ivorn": alert.ivorn}
-                print(json.dumps(told | {"cursor": alert.cursor, "alert": _plain(alert)}), flush=True)
+                print(json.dumps(alert.as_json()), flush=True)
             else:
                 _print(alert)
             number += 1
@@ -83,11 +87,6 @@ def _print(alert: Alert) -> None:
     )
 
 
-def _plain(alert: Alert) -> dict[str, object]:
-    """Give the columns as JSON has them: 64-bit identifiers are strings."""
-    return dict(alert) | {name: str(alert[name]) for name in WHOLE if alert[name] is not None}
-
-
 def _kept(folder: Path | None) -> str:
     file = folder / PLACE if folder else None
     return file.read_text().strip() if file and file.exists() else ""
@@ -95,8 +94,8 @@ def _kept(folder: Path | None) -> str:
 
 def _save(folder: Path, alert: Alert) -> None:
     """Write the packet first: who is stopped in between gets it once more, and never less."""
+    from vobroker.client.notify import keep_cursor
+
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{alert.survey}-{alert.alert_id}.avro").write_bytes(alert.packet)
-    new = folder / f"{PLACE}.new"
-    new.write_text(alert.cursor)
-    new.replace(folder / PLACE)
+    keep_cursor(folder / PLACE, alert.cursor)

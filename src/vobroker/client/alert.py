@@ -24,6 +24,10 @@ class Source(Protocol):
         ...
 
 
+_WHOLE = ("alert_id", "visit", "healpix")
+"""Columns that are texts in JSON, as no number there holds 64 bits."""
+
+
 @dataclass(frozen=True)
 class Alert(Mapping[str, Any]):
     """One alert that passed a filter.
@@ -57,7 +61,7 @@ class Alert(Mapping[str, Any]):
     def of(cls, told: Mapping[str, Any], source: Source) -> Alert:
         """Take an alert out of a message."""
         columns = dict(told["alert"])
-        for name in ("alert_id", "visit", "healpix"):
+        for name in _WHOLE:
             columns[name] = None if columns.get(name) is None else int(columns[name])
         return cls(
             told["stream"],
@@ -87,6 +91,12 @@ class Alert(Mapping[str, Any]):
         mag = "" if self.columns["mag"] is None else f", {self.columns['mag']:.2f} mag"
         where = f"at {self.columns['ra']:.5f} {self.columns['dec']:+.5f}"
         return f"<{self.columns['survey']} alert {self.columns['alert_id']} {where}{mag}>"
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the alert as JSON has it: 64-bit identifiers are strings."""
+        columns = dict(self) | {name: str(self[name]) for name in _WHOLE if self[name] is not None}
+        told = {"stream": self.stream, "version": self.version, "ivorn": self.ivorn, "cursor": self.cursor}
+        return told | {"alert": columns}
 
     @cached_property
     def packet(self) -> bytes:

@@ -113,11 +113,8 @@ def mail(to: str, *, smtp: str, sender: str, site: str = "") -> Tell:
 
 
 def as_json(alert: Alert, site: str = "") -> dict[str, object]:
-    """Give an alert with all columns; 64-bit identifiers are strings."""
-    whole = ("alert_id", "visit", "healpix")
-    columns = dict(alert) | {name: str(alert[name]) for name in whole if alert[name] is not None}
-    told = {"stream": alert.stream, "version": alert.version, "ivorn": alert.ivorn, "cursor": alert.cursor}
-    return told | {"created": alert.created.isoformat(), "url": _page(alert, site), "alert": columns}
+    """Give an alert with all columns, and where its page is."""
+    return alert.as_json() | {"created": alert.created.isoformat(), "url": _page(alert, site)}
 
 
 def as_tom(alert: Alert, site: str = "") -> dict[str, object]:
@@ -185,7 +182,7 @@ def run(
                 continue
         if gathered:
             _patiently(tell, gathered)
-            _keep(keep, gathered[-1].cursor)
+            keep_cursor(keep, gathered[-1].cursor)
             ended(len(gathered))
             gathered, until = [], float("inf")
         if isinstance(one, BaseException):
@@ -231,7 +228,8 @@ def _page(alert: Alert, site: str) -> str:
     return f"{site.rstrip('/')}/alerts/{quote(alert['survey'])}/{alert['alert_id']}" if site else ""
 
 
-def _keep(file: Path, cursor: str) -> None:
+def keep_cursor(file: Path, cursor: str) -> None:
+    """Write down where to go on, as a whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(f"{file.name}.new")
     new.write_text(cursor)
