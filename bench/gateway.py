@@ -42,7 +42,7 @@ def serve(folder: Path) -> None:
 
     from vobroker.alerts.schemas import default_schemas
     from vobroker.archive import open_archive
-    from vobroker.cli.serve import _listen
+    from vobroker.cli.serving import listen as listening
     from vobroker.filters import compile_filter
     from vobroker.gateway import create_app, create_streams
     from vobroker.gateway.patience import Patient
@@ -54,7 +54,7 @@ def serve(folder: Path) -> None:
     (folder / "roles.toml").write_text(given)
     filters = [compile_filter("all", "SELECT alert_id FROM alert")]
     visits = as_raw_batches(simulate("lsst", seed=1, visits=40, alerts_per_visit=PASSING, history_nights=2))
-    with open_archive(folder / "archive") as archive, _listen("127.0.0.1", 0) as listener:
+    with open_archive(folder / "archive") as archive, listening("127.0.0.1", 0) as listener:
         run([next(visits)], archive, schemas=default_schemas(), filters=filters)
         streams = create_streams(
             archive, read_roles(folder / "roles.toml"), filters=filters, requests_a_minute=1e9

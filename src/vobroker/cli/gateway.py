@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
 from vobroker.cli.ingest import chosen_filters, enrichment_of
 from vobroker.cli.logs import LogOption, begin
-from vobroker.cli.serve import _listen, _shown
+from vobroker.cli.serving import listen, serve_app, shown
 from vobroker.cli.token import RolesOption, TokensOption, read_allowed
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from starlette.applications import Starlette
 
 DEFAULT_PORT = 8088
 
@@ -49,12 +42,13 @@ def gateway(
     """Serve until interrupted; listeners are told to come back, and go on from their cursors."""
     from vobroker.archive import ArchiveError, open_archive
     from vobroker.gateway import CursorError, create_app, create_streams
+    from vobroker.gateway.patience import Patient
 
     begin(log)
     allowed = read_allowed(roles, tokens)
     chosen = chosen_filters(filters, enrichment_of(archive))
-    with _listen(host, port) as listener:
-        here = f"http://{_shown(host)}:{listener.getsockname()[1]}/streams/"
+    with listen(host, port) as listener:
+        here = f"http://{shown(host)}:{listener.getsockname()[1]}/streams/"
         try:
             with open_archive(archive, read_only=True) as store:
                 streams = create_streams(
@@ -66,33 +60,8 @@ def gateway(
                     requests_a_minute=requests,
                 )
                 out.print(f"[bold]{title}[/] streams at {here}   Ctrl-C ends it", highlight=False)
-                run(create_app(streams), listener)
+                serve_app(create_app(streams), listener, http=Patient, ws_max_size=64_000)
         except (ArchiveError, CursorError) as error:
             fail(str(error))
         except OSError as error:
             fail(f"{error.filename}: {error.strerror}")
-
-
-def run(app: Starlette, listener: socket.socket) -> None:
-    """Serve until a signal ends it; whoever listens is let go first."""
-    import uvicorn
-    from uvicorn.config import LOGGING_CONFIG
-
-    from vobroker.gateway.patience import Patient
-
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            app.state.gateway.hub.close()
-            super().handle_exit(sig, frame)
-
-    config = uvicorn.Config(
-        app,
-        http=Patient,
-        log_config=None if logging.root.handlers else LOGGING_CONFIG,
-        log_level="warning",
-        server_header=False,
-        headers=[("Server", "vobroker")],
-        timeout_graceful_shutdown=3,
-        ws_max_size=64_000,
-    )
-    Server(config).run(sockets=[listener])

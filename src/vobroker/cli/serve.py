@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator
@@ -18,20 +15,14 @@ from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, 
 from vobroker.cli.ingest import chosen_filters, enrichment_of
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 from vobroker.cli.logs import LogOption, begin
+from vobroker.cli.serving import DEFAULT_PORT, listen, serve_app, shown
 from vobroker.cli.token import RolesOption, TokensOption, read_allowed
 
 if TYPE_CHECKING:
-    from types import FrameType
-
-    from starlette.applications import Starlette
-
     from vobroker.alerts.packets import RawBatch
     from vobroker.archive import Archive
     from vobroker.enrich import Enrichment
     from vobroker.filters import Filter
-
-DEFAULT_PORT = 8080
-_TRIED = 20  # ports after the default one
 
 
 def register(app: typer.Typer) -> None:
@@ -101,7 +92,7 @@ def serve(
     elif topic:
         fail("--topic needs --brokers", 2)
     stop = threading.Event()
-    with _listen(host, port) as listener:
+    with listen(host, port) as listener:
         try:
             with open_archive(archive) as store:
                 sources = _sources(store, ingest or [], simulate, stop)
@@ -111,7 +102,7 @@ def serve(
                     rivers.append(_river(sources, store, chosen, enrichment, voevents, stop))
                 if kafka is not None:
                     rivers.append(_worker(kafka, store, chosen, enrichment, files_of(archive), stop))
-                here = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
+                here = f"http://{shown(host)}:{listener.getsockname()[1]}/"
                 out.print(
                     f"[bold]{title}[/] is at [link={here}]{here}[/], TAP at {here}tap   Ctrl-C ends it",
                     highlight=False,
@@ -127,55 +118,9 @@ def serve(
                 with _flowing(rivers, stop):
                     if open_page:
                         threading.Timer(0.8, webbrowser.open, [here]).start()
-                    _run(create_app(tap, filters=chosen, title=title, audit=audit), listener)
+                    serve_app(create_app(tap, filters=chosen, title=title, audit=audit), listener)
         except ArchiveError as error:
             fail(str(error))
-
-
-def _run(app: Starlette, listener: socket.socket) -> None:
-    """Serve until a signal ends it; open streams then end by themselves."""
-    import uvicorn
-    from uvicorn.config import LOGGING_CONFIG
-
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            app.state.close()
-            super().handle_exit(sig, frame)
-
-    config = uvicorn.Config(
-        app,
-        log_config=None if logging.root.handlers else LOGGING_CONFIG,
-        log_level="warning",
-        server_header=False,
-        headers=[("Server", "vobroker")],
-        timeout_graceful_shutdown=3,
-    )
-    Server(config).run(sockets=[listener])
-
-
-def _listen(host: str, port: int | None) -> socket.socket:
-    """Listen on the port, or where none is given on the first free one from the default on."""
-    ports = range(DEFAULT_PORT, DEFAULT_PORT + _TRIED) if port is None else (port,)
-    reason = ""
-    for number in ports:
-        try:
-            family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
-            listener = socket.create_server((host, number), family=family)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        else:
-            # Connections inherit it. With the wait for more to send, each answer took 40 ms longer.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return listener
-    which = f"port {ports[0]}" if len(ports) == 1 else f"ports {ports[0]} to {ports[-1]}"
-    fail(f"cannot listen on {host}, {which}: {reason}")
-
-
-def _shown(host: str) -> str:
-    """Give the host as a browser on this machine reaches it."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104
-        return "localhost"
-    return f"[{host}]" if ":" in host else host
 
 
 def _sources(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vobroker.cli.common import fail, out, warn
-from vobroker.cli.serve import DEFAULT_PORT
+from vobroker.cli.serving import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from vobroker.client import Alert

@@ -204,6 +204,7 @@ def create_app(streams: FastAPI) -> Starlette:
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refused})
     app.add_middleware(Counted, metrics=streams.state.gateway.metrics)
     app.state.gateway = streams.state.gateway
+    app.state.close = streams.state.close
     return app
 
 
