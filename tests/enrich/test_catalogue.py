@@ -243,6 +243,14 @@ def test_damage_is_an_error_and_no_accident(
         shutil.rmtree(store, ignore_errors=True)
 
 
+def test_a_name_in_parquet_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"marker": [1], "ra": [1.0], "dec": [1.0]}), tmp_path / "whole.parquet")
+    damaged = (tmp_path / "whole.parquet").read_bytes().replace(b"marker", b"mark\x80r")
+    (tmp_path / "damaged.parquet").write_bytes(damaged)
+    with pytest.raises(EnrichError, match="cannot be read as Parquet"):
+        open_source(tmp_path / "damaged.parquet")
+
+
 def test_identifiers_in_csv_keep_every_digit(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("Id,ra,dec\n007,1,1\n12345678901234567890,2,2\n")
     source = open_source(tmp_path / "c.csv", identifier="id")

@@ -236,6 +236,7 @@ FOREIGN = (
         (b"<html/>", "cannot be read"),
         (written("binary2")[:-900], "not well-formed"),
         (written("parquet")[:-20], "Parquet file cannot be read"),
+        (written("parquet").replace(b"number", b"numb\x80r"), "Parquet file cannot be read"),
         (b"PAR1" + b"\x00" * 100 + b"PAR1", "Parquet file cannot be read"),
         (b"", "cannot be read"),
         (b"\xff\xfe\x00\x01" * 50, "cannot be read"),

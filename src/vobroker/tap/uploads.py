@@ -279,7 +279,7 @@ def _parquet(data: bytes, most_rows: int) -> tuple[list[Column], pa.Table]:
             raise TapError(f"it has more than the {most_rows} rows that you may send", 413)
         _bounded(file.metadata)
         return _typed(file.read())
-    except (pa.ArrowException, OSError, MemoryError) as error:
+    except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
         raise TapError(f"the Parquet file cannot be read: {str(error).splitlines()[0][:200]}") from error
 
 

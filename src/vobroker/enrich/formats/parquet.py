@@ -14,6 +14,9 @@ from vobroker.enrich.formats.source import BATCH, Source, arrow_source
 MAX_GROUP = 2**32
 """Bytes that a row group may unpack to: a few bytes can announce any number."""
 
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What pyarrow raises of a damaged file; the last of names."""
+
 
 def open_parquet(path: Path) -> Source:
     """Open a Parquet file.
@@ -25,7 +28,8 @@ def open_parquet(path: Path) -> Source:
     """
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        schema = file.schema_arrow
+    except _DAMAGE as error:
         raise EnrichError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     for number in range(file.metadata.num_row_groups):
         size = file.metadata.row_group(number).total_byte_size
@@ -35,7 +39,7 @@ def open_parquet(path: Path) -> Source:
     def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
         try:
             yield from file.iter_batches(BATCH, columns=names)
-        except (pa.ArrowException, OSError) as error:
+        except _DAMAGE as error:
             raise EnrichError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
 
-    return arrow_source(str(path), file.schema_arrow, file.metadata.num_rows, batches)
+    return arrow_source(str(path), schema, file.metadata.num_rows, batches)
