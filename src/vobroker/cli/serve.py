@@ -57,6 +57,10 @@ def serve(
     user: UserOption = None,
     set_: SetOption = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Let simulated nights flow in.")] = False,
+    read_only: Annotated[
+        bool,
+        typer.Option("--read-only", help="Only read the archive: others on this machine may read it too."),
+    ] = False,
     roles: RolesOption = None,
     tokens: TokensOption = None,
     address: Annotated[
@@ -91,10 +95,12 @@ def serve(
         kafka.connection()
     elif topic:
         fail("--topic needs --brokers", 2)
+    if read_only and (ingest or simulate or kafka is not None):
+        fail("what flows in is written: --read-only goes without --ingest, --simulate and --brokers", 2)
     stop = threading.Event()
     with listen(host, port) as listener:
         try:
-            with open_archive(archive) as store:
+            with open_archive(archive, create=not read_only, read_only=read_only) as store:
                 sources = _sources(store, ingest or [], simulate, stop)
                 rivers = []
                 if sources:
