@@ -46,6 +46,12 @@ class Limits:
         Time that a job is kept: when it does not say, and at most.
     listeners
         Streams of events that are followed at the same time: by one caller, or by all guests together.
+    notebooks
+        Notebook servers that one caller runs at the same time; 0 is none, as for a role that does not say.
+    notebook_cores, notebook_memory_bytes, notebook_hours
+        What each of them has, and for how long.
+    notebook_disk_bytes
+        What one caller keeps in files.
     """
 
     title: str
@@ -63,6 +69,14 @@ class Limits:
     retention_days: float
     max_retention_days: float
     listeners: int
+    notebooks: int = 0
+    notebook_cores: int = 0
+    notebook_memory_bytes: int = 0
+    notebook_hours: float = 0
+    notebook_disk_bytes: int = 0
+
+
+_NOTEBOOK = tuple(field.name for field in fields(Limits) if field.name.startswith("notebook"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +104,14 @@ class Roles:
     def caller(self, token: str, scope: str = "") -> Caller | None:
         """Give who has a token that holds for something; None where it does not or nobody has it."""
         found = self.tokens.find(token, scope)
-        return Caller(found.role, self.limits[found.role], found.name, found.digest) if found else None
+        return self.holder(found.digest, scope) if found else None
+
+    def holder(self, digest: str, scope: str = "") -> Caller | None:
+        """Give who has the token of a digest, as :meth:`caller`."""
+        found = self.tokens.get(digest)
+        if found is None or not found.holds(scope):
+            return None
+        return Caller(found.role, self.limits[found.role], found.name, found.digest)
 
     def known(self, caller: Caller, scope: str = "") -> bool:
         """Whether a caller is still who it was: guests are, others while their token holds."""
@@ -139,7 +160,8 @@ def read_roles(file: Path | None = None, tokens: Path | None = None) -> Roles:
 
 def _limits(found: Mapping[str, Any], where: str) -> Limits:
     kinds = {field.name: field.type for field in fields(Limits)}
-    if missing := set(kinds) - set(found):
+    optional = set() if set(_NOTEBOOK) & set(found) else set(_NOTEBOOK)
+    if missing := set(kinds) - set(found) - optional:
         raise RolesError(f"{where} lacks {min(missing)}")
     if unknown := set(found) - set(kinds):
         raise RolesError(f"{where} has {min(unknown)}, which is no limit")
