@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vobroker.adql import check, parse, translate, tree
+from vobroker.alerts.columns import ALERT
 from vobroker.archive import replay
 from vobroker.archive.errors import ArchiveError
 from vobroker.enrich.layer import command_of
@@ -35,6 +36,7 @@ BATCH = 512
 """Alerts of a batch, as a worker takes them unless it is told otherwise; a budget is for one."""
 
 _SAMPLE = ("survey", "alert_id", "object_id", "night", "mjd", "ra", "dec", "band", "mag", "solar_system")
+_NEVER = 99991231
 _NEW, _OLD = 1, 2
 SIDES = {_NEW | _OLD: "both", _OLD: "old", _NEW: "new"}
 """Who lets an alert pass, by the sum of the sides."""
@@ -149,14 +151,15 @@ def try_on(
         empty = schema(Table("result", filter_.columns)).empty_table()
         return Trial(filter_, 0, 0, empty, _NIGHTS.empty_table(), 0.0)
     fitted = compile_filter(filter_.name, filter_.text, tables)
-    within = _within(archive, nights, seconds)
+    span = _span(archive, nights, seconds)
+    within = _within(span)
     of = f"a.survey = '{fitted.survey}' AND {within}" if fitted.survey else within
     seen = archive.query(
         f"SELECT a.night, count(*) AS seen FROM alert AS a WHERE {of} GROUP BY a.night",  # noqa: S608
         seconds=seconds,
     )
     begun = time.perf_counter()
-    judged, parameters = _judged({_NEW: fitted}, archive, tables)
+    judged, parameters = _judged({_NEW: fitted}, archive, tables, span)
     passed = archive.query(
         f"SELECT a.night, count(*) AS passed FROM ({judged}) AS j JOIN alert AS a USING (survey, alert_id)"  # noqa: S608
         f" WHERE {within} GROUP BY a.night",
@@ -169,7 +172,7 @@ def try_on(
         fitted,
         pc.sum(by_night["seen"], min_count=0).as_py(),
         pc.sum(by_night["passed"], min_count=0).as_py(),
-        _first(fitted, archive, tables, within, rows, seconds),
+        _first(fitted, archive, tables, span, rows, seconds),
         by_night,
         took,
     )
@@ -206,10 +209,11 @@ def compare(
         for side, f in ((_OLD, old), (_NEW, new))
         if _there(f, archive)
     }
-    within = _within(archive, nights, seconds)
+    span = _span(archive, nights, seconds)
+    within = _within(span)
     counts, shown = _COUNTS.empty_table(), []
     if sides:
-        judged, parameters = _judged(sides, archive, tables)
+        judged, parameters = _judged(sides, archive, tables, span)
         summed = f"SELECT survey, alert_id, sum(side) AS sides FROM ({judged}) AS j GROUP BY survey, alert_id"  # noqa: S608
         joined = f"FROM ({summed}) AS s JOIN alert AS a USING (survey, alert_id) WHERE {within}"
         each = ", ".join(
@@ -252,12 +256,13 @@ def samples(
     if not _there(filter_, archive):
         return pa.table({name: pa.array([], pa.null()) for name in _SAMPLE})
     fitted = compile_filter(filter_.name, filter_.text, tables)
-    judged, parameters = _judged({_NEW: fitted}, archive, tables)
+    span = _span(archive, nights, seconds)
+    judged, parameters = _judged({_NEW: fitted}, archive, tables, span)
     mixed = "md5(CAST({0}.alert_id AS VARCHAR))"
     thing = "coalesce(a.object_id, CAST(a.alert_id AS VARCHAR))"
     return archive.query(
         f"SELECT * FROM (SELECT DISTINCT ON (a.survey, {thing}) {columns} FROM ({judged}) AS j"  # noqa: S608
-        f" JOIN alert AS a USING (survey, alert_id) WHERE {_within(archive, nights, seconds)}"
+        f" JOIN alert AS a USING (survey, alert_id) WHERE {_within(span)}"
         f" ORDER BY a.survey, {thing}, {mixed.format('a')}) AS o"
         f" ORDER BY {mixed.format('o')} LIMIT {count:d}",
         parameters,
@@ -309,29 +314,34 @@ def _there(filter_: Filter, archive: Archive) -> bool:
     return filter_.survey is None or filter_.survey in archive.tables()
 
 
-def _within(archive: Archive, nights: Nights, seconds: float) -> str:
-    """Write the condition on the nights; where there is no limit, alerts without a night are seen too."""
-    parts = []
-    if nights.until is not None:
-        parts.append(f"a.night <= {nights.until:d}")
-    if nights.since is not None:
-        parts.append(f"a.night >= {nights.since:d}")
+_Span = tuple[int | None, int | None]
+
+
+def _span(archive: Archive, nights: Nights, seconds: float) -> _Span:
+    """Give the first and the last night that are meant; none where there is no limit."""
+    since = nights.since
     if nights.last is not None:
-        where = " AND ".join(["a.night IS NOT NULL", *parts])
+        within = " AND ".join(["a.night IS NOT NULL", _within((nights.since, nights.until))])
         found = archive.query(
-            f"SELECT DISTINCT a.night FROM alert AS a WHERE {where}"  # noqa: S608
+            f"SELECT DISTINCT a.night FROM alert AS a WHERE {within}"  # noqa: S608
             f" ORDER BY a.night DESC LIMIT {nights.last:d}",
             seconds=seconds,
         )["night"].to_pylist()
-        parts.append(f"a.night >= {min(found):d}" if found else "1 = 0")
-    return " AND ".join(parts) or "1 = 1"
+        since = min(found, default=_NEVER)
+    return since, nights.until
+
+
+def _within(span: _Span, night: str = "a.night") -> str:
+    """Write the condition on the nights; where there is no limit, alerts without a night are seen too."""
+    limits = zip((">=", "<="), span, strict=True)
+    return " AND ".join(f"{night} {sign} {limit:d}" for sign, limit in limits if limit is not None) or "1 = 1"
 
 
 def _judged(
-    sides: Mapping[int, Filter], archive: Archive, tables: Mapping[str, Table]
+    sides: Mapping[int, Filter], archive: Archive, tables: Mapping[str, Table], span: _Span
 ) -> tuple[str, list[object]]:
     """Write a query for ``survey``, ``alert_id`` and ``side`` of the alerts that filters let pass."""
-    selects = [_selecting(f, f"survey, alert_id, {side} AS side") for side, f in sides.items()]
+    selects = [_selecting(f, f"survey, alert_id, {side} AS side", span) for side, f in sides.items()]
     body: tree.QueryBody = selects[0]
     if selects[1:]:
         body = tree.SetExpression(
@@ -342,25 +352,46 @@ def _judged(
     return translation.sql, list(translation.parameters)
 
 
-def _selecting(filter_: Filter, items: str, *, besides: bool = False) -> tree.Select:
-    """Give the query of a filter with other items in its SELECT, or with further ones."""
+def _selecting(filter_: Filter, items: str, span: _Span, *, besides: bool = False) -> tree.Select:
+    """Give the query of a filter on some nights, with other items in its SELECT, or with further ones."""
     select = filter_.checked.query.body
     chosen = parse(f"SELECT {items} FROM alert").body  # noqa: S608
     assert isinstance(select, tree.Select)
     assert isinstance(chosen, tree.Select)
-    return replace(select, items=(*(select.items if besides else ()), *chosen.items))
+    where = select.where
+    if span != (None, None):
+        where = tree.Logical(select.span, "AND", (_on_nights(select, span), *((where,) if where else ())))
+    return replace(select, items=(*(select.items if besides else ()), *chosen.items), where=where)
+
+
+def _on_nights(select: tree.Select, span: _Span) -> tree.Condition:
+    """Give the condition on the nights within the query itself, so that other nights are not looked at."""
+    named = {
+        ".".join(part.text for part in node.path).lower(): node.alias or node.path[-1]
+        for node in tree.walk(select)
+        if isinstance(node, tree.TableName)
+    }
+    table = named.get(ALERT.name) or next(iter(named.values()))
+    called = f'"{table.text}"' if table.delimited else table.text
+    text = _within(span, f"{called}.night")
+    if ALERT.name not in named:
+        text = f"{called}.alert_id IN (SELECT alert_id FROM alert WHERE {_within(span, 'night')})"  # noqa: S608
+    wanted = parse(f"SELECT alert_id FROM alert AS {called} WHERE {text}").body  # noqa: S608
+    assert isinstance(wanted, tree.Select)
+    assert wanted.where is not None
+    return wanted.where
 
 
 def _first(
-    filter_: Filter, archive: Archive, tables: Mapping[str, Table], within: str, rows: int, seconds: float
+    filter_: Filter, archive: Archive, tables: Mapping[str, Table], span: _Span, rows: int, seconds: float
 ) -> pa.Table:
     """Give the first rows by time."""
     keys = ("vobroker_survey", "vobroker_alert_id")
-    body = _selecting(filter_, f"survey AS {keys[0]}, alert_id AS {keys[1]}", besides=True)
+    body = _selecting(filter_, f"survey AS {keys[0]}, alert_id AS {keys[1]}", span, besides=True)
     translation = translate(check(tree.Query(body.span, (), body, filter_.text), tables), archive.platform)
     found = archive.query(
         f"SELECT r.* FROM ({translation.sql}) AS r JOIN alert AS a"  # noqa: S608
-        f" ON a.survey = r.{keys[0]} AND a.alert_id = r.{keys[1]} WHERE {within}"
+        f" ON a.survey = r.{keys[0]} AND a.alert_id = r.{keys[1]} WHERE {_within(span)}"
         f" ORDER BY a.mjd, a.survey, a.alert_id LIMIT {rows:d}",
         translation.parameters,
         seconds=seconds,
