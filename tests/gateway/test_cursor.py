@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vobroker.gateway.cursor import KEY_FILE, CursorError, Cursors, Since, since
+from vobroker.gateway.cursor import CursorError, Cursors, Since, since
+from vobroker.gateway.seal import KEY_FILE
 
 CURSORS = Cursors(bytes(range(32)))
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)

@@ -1,25 +1,19 @@
 """Cursors: opaque places in a stream, which only this service can make and read.
 
-A cursor is the place encrypted with AES-SIV (RFC 5297), which also proves that it is ours: it says nothing of
-what is inside, the same place has the same cursor for everybody, and it holds after a restart as long as the
-key does.
+A cursor is the place under a seal (:mod:`vobroker.gateway.seal`): it says nothing of what is inside, the same
+place has the same cursor for everybody, and it holds after a restart as long as the key does.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import os
 import re
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from vobroker.gateway.seal import SealError, Seals, keys_of
 
-KEY_FILE = "gateway.key"
 _PLACE = struct.Struct(">Q")
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{32}")
 _AGO = re.compile(r"(?P<number>\d{1,6})(?P<unit>[smhd])")
@@ -36,15 +30,15 @@ class Cursors:
     Parameters
     ----------
     keys
-        Secrets of 32 bytes or more; the first makes cursors, all read them, so that a key can be replaced.
+        As for :class:`~vobroker.gateway.seal.Seals`.
     """
 
     def __init__(self, *keys: bytes) -> None:
-        self._keys = [AESSIV(key) for key in keys]
+        self._seals = Seals(*keys)
 
     @classmethod
     def of(cls, folder: Path) -> Cursors:
-        """Take the keys of a folder, one a line, and make one where there is none.
+        """Take the keys of a folder, and make one where there is none.
 
         Raises
         ------
@@ -53,30 +47,14 @@ class Cursors:
         OSError
             If it cannot be read or made.
         """
-        file = folder / KEY_FILE
-        folder.mkdir(parents=True, exist_ok=True)
         try:
-            # Only one of two processes that begin at the same time makes it, and nobody sees half of it.
-            new = folder / f".{KEY_FILE}.{os.getpid()}"
-            new.touch(mode=0o600)
-            new.write_text(AESSIV.generate_key(256).hex() + "\n")
-            os.link(new, file)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink(missing_ok=True)
-        try:
-            keys = [bytes.fromhex(line) for line in file.read_text().split()]
-            if keys:
-                return cls(*keys)
-        except ValueError:
-            pass
-        raise CursorError(f"{file} holds no keys: each line is one of 64 hexadecimal digits")
+            return cls(*keys_of(folder))
+        except SealError as error:
+            raise CursorError(str(error)) from error
 
     def seal(self, stream: str, place: int) -> str:
         """Give the cursor of a place in a stream."""
-        sealed = self._keys[0].encrypt(_PLACE.pack(place), [stream.encode()])
-        return base64.urlsafe_b64encode(sealed).decode()
+        return self._seals.seal(_PLACE.pack(place), stream)
 
     def open(self, stream: str, cursor: str) -> int:
         """Give the place of a cursor.
@@ -88,13 +66,11 @@ class Cursors:
         """
         if not _CURSOR.fullmatch(cursor):
             raise CursorError("this is no cursor")
-        for key in self._keys:
-            try:
-                (place,) = _PLACE.unpack(key.decrypt(base64.urlsafe_b64decode(cursor), [stream.encode()]))
-            except (InvalidTag, binascii.Error):
-                continue
-            return int(place)
-        raise CursorError("this cursor is not one of this stream")
+        try:
+            (place,) = _PLACE.unpack(self._seals.open(cursor, stream))
+        except SealError:
+            raise CursorError("this cursor is not one of this stream") from None
+        return int(place)
 
 
 @dataclass(frozen=True, slots=True)
