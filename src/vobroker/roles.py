@@ -46,6 +46,11 @@ class Limits:
         Time that a job is kept: when it does not say, and at most.
     listeners
         Streams of events that are followed at the same time: by one caller, or by all guests together.
+    filters
+        Filters that one caller keeps here; 0 is none, as for a role that does not say.
+    filter_seconds, filter_rows, filter_bytes
+        What each of them may cost on one batch of alerts: time when run alone, alerts that pass, and size of
+        what is selected of them.
     notebooks
         Notebook servers that one caller runs at the same time; 0 is none, as for a role that does not say.
     notebook_cores, notebook_memory_bytes, notebook_hours
@@ -69,6 +74,10 @@ class Limits:
     retention_days: float
     max_retention_days: float
     listeners: int
+    filters: int = 0
+    filter_seconds: float = 2.0
+    filter_rows: int = 1_000_000
+    filter_bytes: int = 256_000_000
     notebooks: int = 0
     notebook_cores: int = 0
     notebook_memory_bytes: int = 0
@@ -77,6 +86,7 @@ class Limits:
 
 
 _NOTEBOOK = tuple(field.name for field in fields(Limits) if field.name.startswith("notebook"))
+_FILTER = tuple(field.name for field in fields(Limits) if field.name.startswith("filter"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,7 @@ def read_roles(file: Path | None = None, tokens: Path | None = None) -> Roles:
 
 def _limits(found: Mapping[str, Any], where: str) -> Limits:
     kinds = {field.name: field.type for field in fields(Limits)}
-    optional = set() if set(_NOTEBOOK) & set(found) else set(_NOTEBOOK)
+    optional = set(_FILTER) | (set() if set(_NOTEBOOK) & set(found) else set(_NOTEBOOK))
     if missing := set(kinds) - set(found) - optional:
         raise RolesError(f"{where} lacks {min(missing)}")
     if unknown := set(found) - set(kinds):
