@@ -50,9 +50,9 @@ def serve_app(app: Starlette, listener: socket.socket, **options: Any) -> None:
     Server(config).run(sockets=[listener])
 
 
-def listen(host: str, port: int | None) -> socket.socket:
+def listen(host: str, port: int | None, default: int = DEFAULT_PORT) -> socket.socket:
     """Listen on the port, or where none is given on the first free one from the default on."""
-    ports = range(DEFAULT_PORT, DEFAULT_PORT + _TRIED) if port is None else (port,)
+    ports = range(default, default + _TRIED) if port is None else (port,)
     reason = ""
     for number in ports:
         try:
