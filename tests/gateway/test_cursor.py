@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import stat
-from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vobroker.gateway.cursor import CursorError, Cursors, Since, since
+from vobroker.gateway.cursor import CursorError, Cursors
 from vobroker.gateway.seal import KEY_FILE
 
 CURSORS = Cursors(bytes(range(32)))
-NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
 
 @given(st.integers(0, 2**63), st.sampled_from(["a", "young-supernova", "x" * 64]))
@@ -37,36 +34,10 @@ def test_a_changed_cursor_is_none(at: int, other: str) -> None:
         CURSORS.open("a", changed)
 
 
-@given(st.text(max_size=200))
-def test_what_is_no_place_is_said_to_be_none(text: str) -> None:
-    with suppress(CursorError):
-        found = since(text, "a", CURSORS, now=NOW)
-        assert text == "" or found.place is not None or found.time is not None
-
-
 def test_neighbours_look_nothing_like_each_other() -> None:
     made = [CURSORS.seal("a", place) for place in range(100)]
     assert len({cursor[:8] for cursor in made}) == 100
     assert len({cursor[-8:] for cursor in made}) == 100
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("", Since()),
-        ("beginning", Since(place=0)),
-        ("2h", Since(time=datetime(2026, 3, 5, 10))),
-        ("90s", Since(time=datetime(2026, 3, 5, 11, 58, 30))),
-        ("3d", Since(time=datetime(2026, 3, 2, 12))),
-        ("999999d", Since(place=0)),
-        ("2026-03-05T01:02:03", Since(time=datetime(2026, 3, 5, 1, 2, 3))),
-        ("2026-03-05T01:02:03+02:00", Since(time=datetime(2026, 3, 4, 23, 2, 3))),
-        ("2026-03-05", Since(time=datetime(2026, 3, 5))),
-        (CURSORS.seal("a", 7), Since(place=7)),
-    ],
-)
-def test_ways_to_say_where_to_begin(text: str, found: Since) -> None:
-    assert since(text, "a", CURSORS, now=NOW) == found
 
 
 def test_keys_are_made_once_and_can_be_replaced(tmp_path: Path) -> None:

@@ -124,14 +124,14 @@ def test_the_dashboard_names_metrics_that_are_there(served: Served, flow: Flow, 
     asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
     named = set(re.findall(r"\b(?:vobroker|process)_\w+", "\n".join(asked)))
     assert len(named) > 10
-    assert named <= there | {"vobroker_event_listeners"}, named - there
+    assert named <= there, named - there
     alone = {
         name for name in there if name.startswith("vobroker_") and not name.endswith(("_created", "_sum"))
     }
     assert alone - named <= {"vobroker_request_seconds_count"}, "metrics that the dashboard does not show"
 
 
-def test_metrics_beside_the_pages_know_who_follows_events(archive: Archive, tmp_path: Path) -> None:
+def test_metrics_beside_the_pages_are_for_who_is_here(archive: Archive, tmp_path: Path) -> None:
     def get(**headers: str) -> httpx.Response:
         app = create_app(service)
 
@@ -143,7 +143,7 @@ def test_metrics_beside_the_pages_know_who_follows_events(archive: Archive, tmp_
         return asyncio.run(ask())
 
     service = Service(archive, read_roles(), Jobs(tmp_path / "jobs"))
-    assert read(get())[("vobroker_event_listeners",)] == 0
+    assert read(get())[("vobroker_listeners",)] == 0
     assert get(Forwarded="for=192.0.2.1").status_code == 404
     service.address = "https://alerts.example.org/tap"  # behind a proxy everybody may seem to be here
     assert get().status_code == 404

@@ -22,11 +22,11 @@ from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import Archive, open_archive
 from vobroker.filters import compile_filter
 from vobroker.gateway import endless
+from vobroker.gateway.access import Listeners
 from vobroker.pipeline.river import run
 from vobroker.publish.render import render
 from vobroker.roles import read_roles
 from vobroker.voevent import read
-from vobroker.web.feed import Feed
 
 from .conftest import Served, serving
 
@@ -114,7 +114,7 @@ def test_events_come_as_they_pass_and_go_on_from_the_last_one(served, archive, f
 
 
 def test_lines_of_json_hold_the_packet_byte_for_byte(served, archive, flow, monkeypatch) -> None:
-    monkeypatch.setattr("vobroker.web.feed._BATCH", 7)
+    monkeypatch.setattr("vobroker.gateway.hub.PAGE", 7)
     wanted = flow(20)
     lines = served.get("/events/stream.ndjson?since=beginning&follow=false").text.splitlines()
     told = [json.loads(line) for line in lines]
@@ -138,6 +138,21 @@ def test_notices_follow_the_schema_that_they_name(served, archive, flow) -> None
     with listening(served, "/events/stream?since=beginning&form=gcn") as response:
         (one,) = events(response.iter_lines(), 1)
         assert (one.event, json.loads(one.data)) == ("gcn", told)
+
+
+def test_a_cursor_and_an_ivorn_are_names_of_one_place(served, archive, flow) -> None:
+    wanted = flow(6)
+    page = served.json("/streams/everything/page?since=beginning&limit=3")
+    cursor, ivorn = page["cursor"], wanted[2].replace("#", "%23")
+    assert page["messages"][-1]["ivorn"] == wanted[2]
+    for since in (cursor, ivorn):
+        page = served.json(f"/streams/everything/page?since={since}")
+        assert [one["ivorn"] for one in page["messages"]] == wanted[3:]
+        text = served.get(f"/events/everything/stream.ndjson?follow=false&since={since}").text
+        assert [json.loads(line)["ivorn"] for line in text.splitlines()] == wanted[3:]
+    # Listeners of both are counted as one kind.
+    with listening(served, "/events/everything/stream"), listening(served, "/streams/everything/lines"):
+        assert "vobroker_listeners 2.0" in served.get("/metrics").text
 
 
 def test_a_time_is_a_place(served, archive, flow) -> None:
@@ -168,8 +183,8 @@ def test_what_comes_from_others_is_a_stream_too(served, archive) -> None:
     ("path", "status", "sentence"),
     [
         ("/events/absent/stream", 404, "no stream"),
-        ("/events/nothing/stream?since=ivo://a.b/c%231", 404, "no event ivo://a.b/c#1"),
-        ("/events/stream?since=yesterday", 422, "“since” is the ivorn"),
+        ("/events/nothing/stream?since=ivo://a.b/c%231", 404, "no event ivo://a.b/c#1 to go on from"),
+        ("/events/stream?since=yesterday", 422, "“since” is a cursor, the ivorn of an event"),
         ("/events/stream?form=avro", 422, "form"),
     ],
 )
@@ -198,7 +213,7 @@ def test_listeners_have_a_limit_and_leave_their_place(served, archive, monkeypat
 
 
 def test_signs_of_life_come_where_nothing_else_does(served, monkeypatch) -> None:
-    monkeypatch.setattr("vobroker.web.pages.streams.HEARTBEAT", 0.0)
+    monkeypatch.setattr("vobroker.gateway.endless.HEARTBEAT", 0.0)
     with listening(served, "/events/nothing/stream") as response:
         lines = response.iter_lines()
         assert [next(lines) for _ in range(3)] == ["retry: 3000", "", ":"]
@@ -206,7 +221,7 @@ def test_signs_of_life_come_where_nothing_else_does(served, monkeypatch) -> None
         assert next(response.iter_raw()) == b"\n"
 
 
-def test_who_takes_nothing_is_let_go_and_leaves_his_place(archive, monkeypatch) -> None:
+def test_who_takes_nothing_is_let_go_and_leaves_his_place(monkeypatch) -> None:
     monkeypatch.setattr(endless, "SEND_SECONDS", 0.05)
     closed = []
 
@@ -220,16 +235,16 @@ def test_who_takes_nothing_is_let_go_and_leaves_his_place(archive, monkeypatch) 
     async def never(*_: object) -> None:
         await anyio.sleep_forever()
 
-    feed, guest = Feed(archive), read_roles().guest
+    listeners, guest = Listeners(10), read_roles().guest
     guest = replace(guest, limits=replace(guest.limits, listeners=1))
-    listener = feed.listeners.one(guest)
+    listener = listeners.one(guest)
     assert listener.__enter__()
-    with feed.listeners.one(guest) as another:
+    with listeners.one(guest) as another:
         assert not another
     answer = endless.Endless(pieces(), endless.EVENTS, listener, {})
     anyio.run(answer, {}, never, _stuck_after(2))
     assert closed == [True]
-    with feed.listeners.one(guest) as another:
+    with listeners.one(guest) as another:
         assert another
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vobroker import spans
 from vobroker.cli.common import fail, out, warn
 from vobroker.cli.stream import DEFAULT, AtOption, FollowOption, NameArgument, TokenOption
 
 if TYPE_CHECKING:
     from vobroker.client.notify import Tell
-
-_SPAN = re.compile(r"(\d{1,6})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def register(app: typer.Typer) -> None:
@@ -86,10 +83,10 @@ def notify(
 
 
 def _seconds(text: str) -> int:
-    found = _SPAN.fullmatch(text)
+    found = spans.seconds(text)
     if found is None:
         fail(f"--every is a span such as 10m or 1d, not '{text}'", 2)
-    return int(found[1]) * _SECONDS[found[2]]
+    return found
 
 
 def _secret(file: Path | None) -> bytes:

@@ -10,9 +10,9 @@ from typing import Any
 from vobroker.archive import Archive, ArchiveError, files_of, open_archive
 from vobroker.client.errors import StreamError
 from vobroker.gateway.cursor import CursorError, Cursors
-from vobroker.gateway.cursor import since as read_since
 from vobroker.gateway.messages import JSON, begin, messages
 from vobroker.gateway.pages import FILES
+from vobroker.gateway.since import since as read_since
 
 EVERY = 1.0
 """Seconds after which an archive is asked again whether there is something new."""
@@ -69,4 +69,4 @@ class Local:
     def _begin(self, name: str, since: str) -> int:
         if not self._archive.events(name, limit=1):
             raise StreamError(f"{self._archive.place} has no alert of a stream {name}")
-        return begin(self._archive, read_since(since, name, self._cursors))
+        return begin(self._archive, name, read_since(since, name, self._cursors))

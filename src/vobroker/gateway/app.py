@@ -12,7 +12,6 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import Annotated, Any
@@ -22,7 +21,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
 from starlette.routing import Mount, Route
 
 from vobroker.archive import Archive, files_of
@@ -30,15 +28,24 @@ from vobroker.filters import Filter
 from vobroker.filters.compile import NAME
 from vobroker.gateway import openapi
 from vobroker.gateway.access import Audit, Listeners, Rate
-from vobroker.gateway.cursor import CursorError, Cursors, Since, since
-from vobroker.gateway.endless import EVENTS, HEARTBEAT, LINES, SEND_SECONDS, Endless, as_line, followed
+from vobroker.gateway.cursor import CURSOR, Cursors
+from vobroker.gateway.endless import EVENTS, HEARTBEAT, LINES, SEND_SECONDS, as_line
 from vobroker.gateway.hub import Hub
-from vobroker.gateway.messages import GCN, TEXTS, messages
+from vobroker.gateway.listening import (
+    HEADERS,
+    Asked,
+    Gateway,
+    address_of,
+    base_of,
+    caller_of,
+    endless,
+    gateway_of,
+)
+from vobroker.gateway.listening import asked as read_asked
+from vobroker.gateway.messages import TEXTS, messages
 from vobroker.gateway.metrics import MEDIA_TYPE, Counted, Metrics
 from vobroker.gateway.pages import FILES
-from vobroker.roles import Caller, Roles
-from vobroker.tap.errors import TapError
-from vobroker.tap.service import caller_with
+from vobroker.roles import Roles
 
 MAX_LISTENERS = 20_000
 """Most listeners at a time, whoever they are."""
@@ -47,13 +54,6 @@ MAX_WAIT = 60
 """Most seconds that a page waits for its first alert."""
 
 MAX_PAGE = 1000
-
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class TextForm(StrEnum):
@@ -74,32 +74,13 @@ class PageForm(StrEnum):
     votable = "votable"
 
 
-@dataclass
-class Gateway:
-    """What the gateway is made of."""
-
-    archive: Archive
-    filters: Mapping[str, Filter]
-    roles: Roles
-    hub: Hub
-    listeners: Listeners
-    audit: Audit
-    requests: Rate
-    """How often an address may ask."""
-    failures: Rate
-    """How often an address may come with a token that does not hold."""
-    metrics: Metrics
-    proxied: bool = False
-    """Whether who seems to be on this machine may be anybody."""
-
-
 Name = Annotated[str, Path(pattern=NAME.pattern, max_length=64, description="Name of a stream")]
 SinceText = Annotated[
     str,
     Query(
         alias="since",
-        max_length=100,
-        description="A cursor, a span such as 2h, a time (UTC), or beginning; what comes when not given",
+        max_length=1000,
+        description="A cursor, an ivorn, a span such as 2h, a time (UTC), or beginning; else what comes",
     ),
 ]
 
@@ -112,7 +93,7 @@ def create_streams(
     title: str = "vobroker",
     audit: FilePath | None = None,
     requests_a_minute: float = 3000,
-    proxied: bool = False,
+    address: str = "",
 ) -> FastAPI:
     """Make the streams of an archive, to be mounted somewhere.
 
@@ -132,8 +113,9 @@ def create_streams(
         File for one line of JSON a request.
     requests_a_minute
         What one address may ask in the long run; a tenth of it at once.
-    proxied
-        Whether a proxy on this machine brings requests, so that metrics are only for operators' tokens.
+    address
+        Public address of the site, when it is not that of each request. A proxy brings requests then, so that
+        metrics are only for operators' tokens.
     """
     gateway = Gateway(
         archive,
@@ -145,7 +127,7 @@ def create_streams(
         Rate(max(20, requests_a_minute / 10), requests_a_minute),
         Rate(5, 10),
         Metrics(archive),
-        proxied,
+        address.rstrip("/"),
     )
     told = gateway.metrics
     told.gauges["vobroker_listeners"] = "Listeners of streams", lambda: len(gateway.listeners)
@@ -208,80 +190,13 @@ def create_app(streams: FastAPI) -> Starlette:
     return app
 
 
-def _gateway(connection: HTTPConnection) -> Gateway:
-    found: Gateway = connection.app.state.gateway
-    return found
-
-
-def _caller(connection: HTTPConnection, scope: str = "streams") -> Caller:
-    """Tell who asks, and refuse who asks too often or has no token for this."""
-    gateway = _gateway(connection)
-    address = _address(connection)
-    if wait := max(gateway.requests.wait(address), gateway.failures.exhausted(address)):
-        raise HTTPException(429, "You ask too often.", {"Retry-After": f"{wait:.0f}"})
-    try:
-        return caller_with(gateway.roles, connection.headers.get("authorization", ""), scope)
-    except TapError as error:
-        gateway.failures.wait(address)
-        gateway.audit.note("token", who="", address=address, status=401)
-        raise HTTPException(401, f"{error}".capitalize() + ".", {"WWW-Authenticate": "Bearer"}) from None
-
-
-def _address(connection: HTTPConnection) -> str:
-    return connection.client.host if connection.client else ""
-
-
-@dataclass
-class Asked:
-    """Who asks for which stream, and from where on."""
-
-    gateway: Gateway
-    caller: Caller
-    name: str
-    since: Since
-    address: str
-
-    def site(self, form: str) -> str:
-        """Give the public address where a format needs it; others have the same pages at each address."""
-        return self.address if form == GCN else ""
-
-    def known(self) -> bool:
-        """Whether the caller still is who it was."""
-        return self.gateway.roles.known(self.caller, "streams")
-
-    def note(self, connection: HTTPConnection, what: str, status: int, **more: object) -> None:
-        """Write into the audit log."""
-        self.gateway.audit.note(
-            what,
-            who=self.caller.name,
-            address=_address(connection),
-            stream=self.name,
-            status=status,
-            **more,
-        )
-
-
-async def _asked(connection: HTTPConnection, name: str, text: str) -> Asked:
-    gateway = _gateway(connection)
-    caller = _caller(connection)
-    if name not in gateway.filters and not await asyncio.to_thread(gateway.archive.events, name, 0, 1):
-        raise HTTPException(404, f"There is no stream “{name}”.")
-    try:
-        found = since(text, name, gateway.hub.cursors)
-    except CursorError as error:
-        said = str(error)
-        raise HTTPException(422, f"{said[0].upper()}{said[1:]}.") from None
-    site = f"{connection.url.scheme}://{connection.url.netloc}"
-    return Asked(gateway, caller, name, found, site)
-
-
 async def _asked_here(
     request: Request,
     name: Name,
     since: SinceText = "",
-    last_event_id: Annotated[str, Header(max_length=100, description="As since, and goes before it")] = "",
+    last_event_id: Annotated[str, Header(max_length=1000, description="As since, and goes before it")] = "",
 ) -> Asked:
-    return await _asked(request, name, last_event_id or since)
+    return await read_asked(request, name, last_event_id or since)
 
 
 AskedHere = Annotated[Asked, Depends(_asked_here)]
@@ -289,15 +204,15 @@ AskedHere = Annotated[Asked, Depends(_asked_here)]
 
 async def _streams(request: Request) -> Response:
     """List the streams that are in use."""
-    _caller(request)
-    found = _gateway(request).filters.values()
+    caller_of(request)
+    found = gateway_of(request).filters.values()
     return _json({"streams": [_about(request, each) for each in found]})
 
 
 async def _stream(request: Request, name: Name) -> Response:
     """Tell what a stream is."""
-    gateway = _gateway(request)
-    _caller(request)
+    gateway = gateway_of(request)
+    caller_of(request)
     if name not in gateway.filters:
         raise HTTPException(404, f"There is no stream “{name}”.")
     each = gateway.filters[name]
@@ -309,7 +224,7 @@ async def _stream(request: Request, name: Name) -> Response:
 
 
 def _about(request: Request, each: Filter) -> dict[str, Any]:
-    here = f"{request.url.scheme}://{request.url.netloc}{request.scope['root_path']}/{each.name}"
+    here = f"{base_of(request)}{request.scope['root_path']}/{each.name}"
     return {
         "name": each.name,
         "title": each.title,
@@ -324,26 +239,12 @@ def _about(request: Request, each: Filter) -> dict[str, Any]:
 
 async def _events(asked: AskedHere, request: Request, format: TextForm = TextForm.json) -> Response:
     """Follow a stream as server-sent events."""
-    return await _endless(asked, request, format, EVENTS)
+    return await endless(asked, request, format.value, EVENTS)
 
 
 async def _lines(asked: AskedHere, request: Request, format: TextForm = TextForm.json) -> Response:
     """Follow a stream as lines of JSON."""
-    return await _endless(asked, request, format, LINES)
-
-
-async def _endless(asked: Asked, request: Request, form: TextForm, media_type: str) -> Response:
-    listening = asked.gateway.listeners.one(asked.caller)
-    if not listening.__enter__():
-        listening.__exit__(None, None, None)
-        asked.note(request, "listen", 503)
-        raise HTTPException(503, "There are as many listeners as there may be.", {"Retry-After": "30"})
-    asked.note(request, "listen", 200, format=form.value)
-    place = await asked.gateway.hub.begin(asked.since)
-    pieces = followed(
-        asked.gateway.hub, asked.name, form.value, asked.site(form), place, media_type, asked.known
-    )
-    return Endless(pieces, media_type, listening, HEADERS)
+    return await endless(asked, request, format.value, LINES)
 
 
 async def _page(
@@ -356,7 +257,7 @@ async def _page(
     """Take a page of a stream, with the cursor of the next one."""
     hub = asked.gateway.hub
     await hub.look()
-    place = await hub.begin(asked.since)
+    place = asked.place
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
     while True:
@@ -364,8 +265,8 @@ async def _page(
         left = until - loop.time()
         if alerts or left <= 0 or hub.closing:
             break
-        await hub.news(max(place, hub.newest), left)
-    cursor = hub.cursors.seal(asked.name, end)
+        await hub.news(asked.stream, max(place, hub.newest(asked.stream)), left)
+    cursor = hub.cursors.seal(asked.stream, end)
     asked.note(request, "page", 200 if alerts else 204, format=format.value, alerts=alerts)
     more = {"Cursor": cursor, "Link": f'<{request.url.path}?since={cursor}&format={format}>; rel="next"'}
     if not alerts and format.value not in TEXTS:
@@ -380,10 +281,11 @@ async def _one(
     format: PageForm = PageForm.json,
 ) -> Response:
     """Take the one alert of a cursor, in any form."""
-    asked = await _asked(request, name, cursor)
-    hub = asked.gateway.hub
-    place = (asked.since.place or 1) - 1
-    if asked.since.place and format.value in FILES:
+    if not CURSOR.fullmatch(cursor):
+        raise HTTPException(404, "There is no alert of this cursor.")
+    asked = await read_asked(request, name, cursor)
+    hub, place = asked.gateway.hub, max(asked.place - 1, 0)
+    if format.value in FILES:
         file = await asyncio.to_thread(FILES[format.value], hub.archive, name, place, 1)
         content, media_type, end = file.content, file.media_type, file.end
     else:
@@ -391,7 +293,7 @@ async def _one(
         found = await asyncio.to_thread(messages, hub.archive, name, place, 1, format.value, site)
         content, media_type = (found[0].content if found else b""), _TYPES[format.value]
         end = found[0].place if found else 0
-    if end != asked.since.place:
+    if not content or end != asked.place:
         raise HTTPException(404, "There is no alert of this cursor.")
     asked.note(request, "alert", 200, format=format.value)
     return Response(content, 200, HEADERS, media_type)
@@ -403,12 +305,12 @@ _TYPES = {"json": "application/json", "voevent": "application/x-voevent+xml", "g
 async def _file(asked: Asked, form: str, place: int, limit: int) -> tuple[bytes, str, int, int]:
     hub = asked.gateway.hub
     if form in FILES:
-        return await asyncio.to_thread(FILES[form], hub.archive, asked.name, place, limit)
-    page = await hub.after(asked.name, form, place, asked.site(form))
+        return await asyncio.to_thread(FILES[form], hub.archive, asked.stream, place, limit)
+    page = await hub.after(asked.stream, form, place, asked.site(form))
     kept = page.messages[:limit]
     end = page.end if len(kept) == len(page.messages) else kept[-1].place
     lines = [as_line(cursor, form, one.content) for cursor, one in zip(page.cursors, kept, strict=False)]
-    cursor = hub.cursors.seal(asked.name, end).encode()
+    cursor = hub.cursors.seal(asked.stream, end).encode()
     content = b'{"cursor":"%b","messages":[%b]}' % (cursor, b",".join(line.strip() for line in lines))
     return content, "application/json", end, len(kept)
 
@@ -418,7 +320,7 @@ async def _websocket(
 ) -> None:
     """Follow a stream over a WebSocket: the messages of its lines."""
     try:
-        asked = await _asked(socket, name, since)
+        asked = await read_asked(socket, name, since)
     except HTTPException as error:
         await socket.send_denial_response(await _refused(None, error))
         return
@@ -436,20 +338,20 @@ async def _websocket(
 
 async def _follow(socket: WebSocket, asked: Asked, form: str) -> None:
     hub = asked.gateway.hub
-    place = await hub.begin(asked.since)
+    place = asked.place
     gone = asyncio.create_task(_until_gone(socket))
     try:
         while not hub.closing and not gone.done():
-            news = await hub.news(place, HEARTBEAT)
+            news = await hub.news(asked.stream, place, HEARTBEAT)
             if not asked.known():
                 await socket.close(1008, "Your token holds no more.")
                 return
             if not news:
                 # The cursor moves on though nothing passed: who comes back has less to look through.
-                told = json.dumps({"cursor": hub.cursors.seal(asked.name, place)})
+                told = json.dumps({"cursor": hub.cursors.seal(asked.stream, place)})
                 await asyncio.wait_for(socket.send_text(told), SEND_SECONDS)
                 continue
-            page = await hub.after(asked.name, form, place, asked.site(form))
+            page = await hub.after(asked.stream, form, place, asked.site(form))
             for cursor, message in zip(page.cursors, page.messages, strict=True):
                 line = as_line(cursor, form, message.content).decode().rstrip()
                 await asyncio.wait_for(socket.send_text(line), SEND_SECONDS)
@@ -476,7 +378,7 @@ async def _health(_: Request) -> Response:
 
 async def _ready(request: Request) -> Response:
     """Say whether the archive answers and listeners are taken."""
-    gateway = _gateway(request)
+    gateway = gateway_of(request)
     try:
         await asyncio.to_thread(gateway.archive.events, None, 0, 1)
     except Exception:
@@ -488,9 +390,9 @@ async def _ready(request: Request) -> Response:
 
 async def tell_metrics(request: Request) -> Response:
     """Give metrics to who is on this machine, and to operators; for others there is nothing here."""
-    gateway = _gateway(request)
+    gateway = gateway_of(request)
     known = "authorization" in request.headers
-    if not (_caller(request, "metrics").role == "operator" if known else _is_here(request)):
+    if not (caller_of(request, "metrics").role == "operator" if known else _is_here(request)):
         raise HTTPException(404)
     return Response(await asyncio.to_thread(gateway.metrics.text), 200, HEADERS, MEDIA_TYPE)
 
@@ -501,9 +403,9 @@ _BROUGHT = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwar
 
 def _is_here(request: Request) -> bool:
     """Whether somebody on this machine asks: by its own name, and through no proxy."""
-    if _gateway(request).proxied or any(name in request.headers for name in _BROUGHT):
+    if gateway_of(request).address or any(name in request.headers for name in _BROUGHT):
         return False
-    names = [_address(request), (request.url.hostname or "").replace("localhost", "127.0.0.1")]
+    names = [address_of(request), (request.url.hostname or "").replace("localhost", "127.0.0.1")]
     try:
         return all(ipaddress.ip_address(name).is_loopback for name in names)
     except ValueError:
@@ -534,7 +436,11 @@ async def _invalid(_: object, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     """Say nothing of what failed but a number, under which it is in the log."""
     number = secrets.token_hex(4)
-    _gateway(request).audit.note(
-        "failure", who="", address=_address(request), number=number, error=f"{type(error).__name__}: {error}"
+    gateway_of(request).audit.note(
+        "failure",
+        who="",
+        address=address_of(request),
+        number=number,
+        error=f"{type(error).__name__}: {error}",
     )
     return _json({"error": f"Something failed; ask the operator for number {number}."}, 500)

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from vobroker.gateway.seal import SealError, Seals, keys_of
 
 _PLACE = struct.Struct(">Q")
-_CURSOR = re.compile(r"[A-Za-z0-9_-]{32}")
-_AGO = re.compile(r"(?P<number>\d{1,6})(?P<unit>[smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+CURSOR = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class CursorError(ValueError):
@@ -64,62 +60,10 @@ class Cursors:
         CursorError
             If this service did not make it, or for another stream.
         """
-        if not _CURSOR.fullmatch(cursor):
+        if not CURSOR.fullmatch(cursor):
             raise CursorError("this is no cursor")
         try:
             (place,) = _PLACE.unpack(self._seals.open(cursor, stream))
         except SealError:
             raise CursorError("this cursor is not one of this stream") from None
         return int(place)
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """Where to begin: behind a place, at a time (UTC, without zone), or with what comes (both None)."""
-
-    place: int | None = None
-    time: datetime | None = None
-
-
-BEGINNING = "beginning"
-
-
-def since(text: str, stream: str, cursors: Cursors, *, now: datetime | None = None) -> Since:
-    """Read where a listener wants to begin.
-
-    Parameters
-    ----------
-    text
-        ``2h`` (seconds, minutes, hours or days ago), a time in ISO 8601 (UTC unless it says else), a cursor,
-        ``beginning``, or nothing for what comes.
-    stream
-        The stream.
-    cursors
-        What reads cursors.
-    now
-        The present, UTC; of the clock when not given.
-
-    Raises
-    ------
-    CursorError
-        If it is none of these, or a cursor of another stream.
-    """
-    if not text:
-        return Since()
-    if text == BEGINNING:
-        return Since(place=0)
-    if ago := _AGO.fullmatch(text):
-        span = timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
-        try:
-            return Since(time=((now or datetime.now(UTC)) - span).replace(tzinfo=None))
-        except OverflowError:
-            return Since(place=0)
-    if _CURSOR.fullmatch(text):
-        return Since(place=cursors.open(stream, text))
-    try:
-        told = datetime.fromisoformat(text)
-        return Since(time=told.astimezone(UTC).replace(tzinfo=None) if told.tzinfo else told)
-    except (ValueError, OverflowError):
-        raise CursorError(
-            "“since” is a cursor, a span such as 2h, a time such as 2026-03-05T01:02:03 (UTC), or beginning"
-        ) from None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager, aclosing
-from functools import cache, partial
+from functools import cache
+from typing import NamedTuple
 
 import anyio
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from vobroker.gateway.hub import Hub
-from vobroker.gateway.messages import JSON, VOEVENT
+from vobroker.gateway.hub import Framing, Hub
+from vobroker.gateway.messages import GCN, JSON, VOEVENT, Message
 
 EVENTS = "text/event-stream"
 LINES = "application/x-ndjson"
@@ -38,11 +39,47 @@ def as_line(cursor: str, form: str, content: bytes) -> bytes:
     return b'{"cursor":"%b","%b":%b}\n' % (cursor.encode(), form.encode(), inside)
 
 
+def _as_named_line(form: str, message: Message) -> bytes:
+    """Write an event as one line of JSON, with its ivorn; a notice is the line itself."""
+    if form == GCN:
+        return message.content + b"\n"
+    told = {"ivorn": message.ivorn, "voevent": message.content.decode()}
+    return json.dumps(told, ensure_ascii=False).encode() + b"\n"
+
+
+class Style(NamedTuple):
+    """How a stream is written, and by what its listener goes on: cursors or ivorns."""
+
+    media_type: str
+    hello: bytes
+    framing: Framing
+    alive: Callable[[str], bytes]
+    """A sign of life; by a cursor the listener moves on though nothing passed."""
+
+
 @cache
-def _framing(media_type: str, form: str) -> Callable[[str, bytes], bytes]:
+def style(media_type: str, form: str, *, named: bool = False) -> Style:
+    """Give how a stream is written; ``named`` is by ivorns."""
     if media_type == EVENTS:
-        return partial(as_event, form)
-    return lambda cursor, content: as_line(cursor, form, content)
+        hello = b"retry: 3000\n\n"
+        if named:
+            return Style(
+                EVENTS, hello, lambda _, one: as_event(form, one.ivorn, one.content), lambda _: b":\n\n"
+            )
+        return Style(
+            EVENTS,
+            hello,
+            lambda cursor, one: as_event(form, cursor, one.content),
+            lambda cursor: f": alive\nid: {cursor}\n\n".encode(),
+        )
+    if named:
+        return Style(LINES, b"", lambda _, one: _as_named_line(form, one), lambda _: b"\n")
+    return Style(
+        LINES,
+        b"\n",
+        lambda cursor, one: as_line(cursor, form, one.content),
+        lambda cursor: f'{{"cursor":"{cursor}"}}\n'.encode(),
+    )
 
 
 class Endless(Response):
@@ -100,9 +137,17 @@ class Endless(Response):
 
 
 async def followed(
-    hub: Hub, stream: str, form: str, site: str, place: int, media_type: str, known: Callable[[], bool]
+    hub: Hub,
+    stream: str,
+    form: str,
+    site: str,
+    place: int,
+    style: Style,
+    known: Callable[[], bool],
+    *,
+    follow: bool = True,
 ) -> AsyncGenerator[bytes, None]:
-    """Give what a listener of a stream is sent: pages of alerts, and signs of life.
+    """Give what a listener of a stream is sent: pages of messages, and signs of life.
 
     Parameters
     ----------
@@ -112,30 +157,26 @@ async def followed(
         What is followed, in which format, and the public address where that needs it.
     place
         Behind which the listener begins.
-    media_type
-        :data:`EVENTS` or :data:`LINES`.
+    style
+        How it is written.
     known
         Whether the listener still may listen; asked before anything is sent.
+    follow
+        Whether to wait for what comes, or to end where there is no more.
     """
-    framing = _framing(media_type, form)
-    yield b"retry: 3000\n\n" if media_type == EVENTS else b"\n"
+    yield style.hello
+    if not follow:
+        await hub.look()
     while not hub.closing:
-        news = await hub.news(place, HEARTBEAT)
-        if not known():
+        news = await hub.news(stream, place, HEARTBEAT if follow else 0)
+        if not known() or not (news or follow):
             return
         if news:
             page = await hub.after(stream, form, place, site)
             place = page.end
-            yield page.framed(framing)
+            yield page.framed(style.framing)
         else:
-            yield _alive(hub.cursors.seal(stream, place), media_type)
-
-
-def _alive(cursor: str, media_type: str) -> bytes:
-    """Give a sign of life; its cursor moves on though nothing passed."""
-    if media_type == EVENTS:
-        return f": alive\nid: {cursor}\n\n".encode()
-    return f'{{"cursor":"{cursor}"}}\n'.encode()
+            yield style.alive(hub.cursors.seal(stream, place))
 
 
 async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:

@@ -1,7 +1,8 @@
 """One reader of the archive for all listeners: each page of a stream is made once, whoever listens.
 
-A listener holds a place and no messages. Those who are at the same place get the same page; one who is slow
-stays where it is and finds what it missed in the archive, so that memory does not grow with its delay.
+A cursor, the ivorn of an event and a time are names of a place. A listener holds a place and no messages.
+Those who are at the same place get the same page; one who is slow stays where it is and finds what it missed
+in the archive, so that memory does not grow with its delay.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from contextlib import suppress
 from functools import cached_property
 
 from vobroker.archive import Archive, ArchiveError
-from vobroker.gateway.cursor import Cursors, Since
-from vobroker.gateway.messages import Message, begin, messages
+from vobroker.gateway.cursor import Cursors
+from vobroker.gateway.messages import FOREIGN, PASSED, Kind, Message, begin, kind_of, messages
+from vobroker.gateway.since import Since
 
 EVERY = 0.25
 """Seconds after which the archive is asked again whether there is something new."""
@@ -25,12 +27,12 @@ PAGE = 50
 KEPT = 32
 """Pages that are kept for those who come to the same place later."""
 
-Framing = Callable[[str, bytes], bytes]
-"""What makes a cursor and a message one piece of a stream."""
+Framing = Callable[[str, Message], bytes]
+"""What makes a message and the cursor behind it one piece of a stream."""
 
 
 class Page:
-    """Some alerts of a stream in one format, and the place behind them."""
+    """Some messages of a stream in one format, and the place behind them."""
 
     def __init__(self, found: Sequence[Message], end: int, seal: Callable[[int], str]) -> None:
         self.messages = found
@@ -47,7 +49,7 @@ class Page:
         """Give all messages as a stream has them; made once for all listeners."""
         if framing not in self._framed:
             pieces = zip(self.cursors, self.messages, strict=True)
-            self._framed[framing] = b"".join(framing(cursor, message.content) for cursor, message in pieces)
+            self._framed[framing] = b"".join(framing(cursor, message) for cursor, message in pieces)
         return self._framed[framing]
 
 
@@ -63,8 +65,6 @@ class Hub:
 
     Attributes
     ----------
-    newest
-        Place of the newest alert of any stream.
     made
         Pages that were made so far.
     """
@@ -73,9 +73,9 @@ class Hub:
         self.archive = archive
         self.cursors = cursors
         self.closing = False
-        self.newest = 0
         self.made = 0
-        self._news = asyncio.Event()
+        self._newest = dict.fromkeys((PASSED, FOREIGN), 0)
+        self._news = {kind: asyncio.Event() for kind in self._newest}
         self._pages: OrderedDict[tuple[str, str, str, int, int], asyncio.Task[Page]] = OrderedDict()
 
     async def run(self) -> None:
@@ -87,36 +87,44 @@ class Hub:
 
     async def look(self) -> None:
         """Look for what is new."""
-        place = await self.begin(Since())
-        if place > self.newest:
-            self.newest = place
-            self._wake()
+        for kind, place in (await asyncio.to_thread(self._look)).items():
+            if place > self._newest[kind]:
+                self._newest[kind] = place
+                self._wake(kind)
+
+    def _look(self) -> dict[Kind, int]:
+        return {kind: int(self.archive.query(kind.newest)["place"][0].as_py()) for kind in self._newest}
 
     def close(self) -> None:
         """Let every listener end."""
         self.closing = True
-        self._wake()
+        for kind in self._news:
+            self._wake(kind)
 
-    def _wake(self) -> None:
-        news, self._news = self._news, asyncio.Event()
+    def _wake(self, kind: Kind) -> None:
+        news, self._news[kind] = self._news[kind], asyncio.Event()
         news.set()
 
-    async def news(self, place: int, seconds: float) -> bool:
+    def newest(self, stream: str) -> int:
+        """Give the newest place that a stream can have."""
+        return self._newest[kind_of(stream)]
+
+    async def news(self, stream: str, place: int, seconds: float) -> bool:
         """Wait until there is something behind a place, at most some seconds; say whether there is."""
-        if self.newest <= place and not self.closing:
+        if self.newest(stream) <= place and not self.closing:
             try:
-                await asyncio.wait_for(self._news.wait(), seconds)
+                await asyncio.wait_for(self._news[kind_of(stream)].wait(), seconds)
             except TimeoutError:
                 return False
-        return self.newest > place
+        return self.newest(stream) > place
 
-    async def begin(self, since: Since) -> int:
-        """Give the place behind which a listener begins."""
-        return await asyncio.to_thread(begin, self.archive, since)
+    async def begin(self, stream: str, since: Since) -> int:
+        """Give the place behind which a listener begins; raises :class:`UnknownEventError`."""
+        return await asyncio.to_thread(begin, self.archive, stream, since)
 
     async def after(self, stream: str, form: str, place: int, site: str = "") -> Page:
         """Give a page of what is behind a place; the page's end is behind all that was looked at."""
-        newest = max(self.newest, place)
+        newest = max(self.newest(stream), place)
         key = stream, form, site, place, newest
         task = self._pages.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception())):

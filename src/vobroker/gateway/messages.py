@@ -1,4 +1,7 @@
-"""What a stream carries, in each format: an alert that passed a filter as JSON, VOEvent, notice or packet."""
+"""What is followed, and what it carries: alerts that passed a filter, and VOEvents that came from others.
+
+A place is a number. A listener names it by a cursor, by the ivorn of the event there, or by a time.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ import pyarrow as pa
 from vobroker.alerts.columns import ALERT, EVENT
 from vobroker.archive import Archive, files_of, replay
 from vobroker.archive.rows import jsonable
-from vobroker.gateway.cursor import Since
+from vobroker.gateway.cursor import CursorError
+from vobroker.gateway.received import received
+from vobroker.gateway.since import Since
 from vobroker.publish import gcn
 from vobroker.publish.folder import embedding
-from vobroker.publish.render import Packet, packets
+from vobroker.publish.render import packets
 from vobroker.voevent import VOEvent, write
 
 JSON, VOEVENT, GCN = "json", "voevent", "gcn"
@@ -30,55 +35,83 @@ _ROWS = """
     ) ORDER BY event.sequence
 """
 
-NEWEST = "SELECT coalesce(max(sequence), 0) AS place FROM event"
-BEFORE = f"{NEWEST} WHERE created < $1"
+ALL, RECEIVED = "/events", "/voevents"
+"""What can be followed beside the stream of a filter: those of all filters, and what came from others."""
+
+
+class Kind(NamedTuple):
+    """Statements that number what is followed: its newest place, that of an ivorn, the last before a time."""
+
+    newest: str
+    named: str
+    before: str
+
+
+PASSED = Kind(
+    "SELECT coalesce(max(sequence), 0) AS place FROM event",
+    "SELECT sequence AS place FROM event WHERE ivorn = $1",
+    "SELECT coalesce(max(sequence), 0) AS place FROM event WHERE created < $1",
+)
+FOREIGN = Kind(
+    "SELECT coalesce(max(number), 0) AS place FROM voevent",
+    "SELECT number AS place FROM voevent WHERE ivorn = $1",
+    "SELECT coalesce(max(number), 0) AS place FROM voevent WHERE received < $1",
+)
+
+
+class UnknownEventError(CursorError):
+    """An ivorn that names no place."""
 
 
 class Message(NamedTuple):
-    """One alert of a stream, as it is sent."""
+    """One alert or event, as it is sent."""
 
     place: int
+    ivorn: str
     content: bytes
+
+
+def kind_of(stream: str) -> Kind:
+    """Give how the places of a stream are numbered."""
+    return FOREIGN if stream == RECEIVED else PASSED
 
 
 def messages(
     archive: Archive, stream: str, after: int, limit: int, form: str, site: str = ""
 ) -> list[Message]:
-    """Give the next alerts of a stream behind a place, in a format of text.
+    """Give what is next in a stream behind a place, in a format of text.
 
     Parameters
     ----------
     archive
         Archive of the alerts.
     stream
-        Name of the stream, that of its filter.
+        Name of the stream, that of its filter; :data:`ALL` or :data:`RECEIVED`.
     after
-        Place of the last alert that is known.
+        Place of the last one that is known.
     limit
-        Most alerts.
+        Most of them.
     form
-        One of :data:`TEXTS`.
+        One of :data:`TEXTS`; what came from others is no alert, and never in JSON.
     site
         Public address, which notices refer to.
     """
+    if stream == RECEIVED:
+        encode = None if form == VOEVENT else encoder(form, site)
+        return [Message(*one) for one in received(archive, after, limit, encode)]
     if form == JSON:
         found = rows(archive, stream, after, limit).to_pylist()
-        return [Message(row["sequence"], _as_json(row)) for row in found]
-    return [Message(one.sequence, one.content) for one in events(archive, stream, after, limit, form, site)]
+        return [Message(row["sequence"], row["ivorn"], _as_json(row)) for row in found]
+    named = None if stream == ALL else stream
+    embed = "none" if form == GCN else embedding(files_of(archive.place) / "voevents")
+    encode = encoder(form, site)
+    events = packets(archive, after=after, stream=named, batch=limit, form=embed, encode=encode)
+    return [Message(one.sequence, one.ivorn, one.content) for one in next(events, [])]
 
 
 def rows(archive: Archive, stream: str, after: int, limit: int) -> pa.Table:
     """Give the next alerts of a stream behind a place, each with its event; ``sequence`` is its place."""
     return archive.query(_ROWS, [after, stream, limit])
-
-
-def events(
-    archive: Archive, stream: str | None, after: int, limit: int, form: str, site: str = ""
-) -> list[Packet]:
-    """Give the next alerts of a stream, or of all, behind a place, as VOEvents or notices."""
-    embed = "none" if form == GCN else embedding(files_of(archive.place) / "voevents")
-    encode = encoder(form, site)
-    return next(packets(archive, after=after, stream=stream, batch=limit, form=embed, encode=encode), [])
 
 
 def encoder(form: str, site: str = "") -> Callable[[VOEvent], bytes]:
@@ -88,12 +121,26 @@ def encoder(form: str, site: str = "") -> Callable[[VOEvent], bytes]:
     return partial(gcn.encode, schema=f"{site}/events/notice.schema.json", site=site)
 
 
-def begin(archive: Archive, since: Since) -> int:
-    """Give the place behind which a listener begins."""
+def begin(archive: Archive, stream: str, since: Since) -> int:
+    """Give the place behind which a listener begins.
+
+    Raises
+    ------
+    UnknownEventError
+        If it is behind an event that is not there.
+    """
     if since.place is not None:
         return since.place
-    asked, values = (BEFORE, [since.time]) if since.time is not None else (NEWEST, [])
-    return int(archive.query(asked, values)["place"][0].as_py())
+    kind = kind_of(stream)
+    statement, values = kind.newest, []
+    if since.ivorn:
+        statement, values = kind.named, [since.ivorn]
+    elif since.time is not None:
+        statement, values = kind.before, [since.time]
+    found = archive.query(statement, values)["place"].to_pylist()
+    if not found:
+        raise UnknownEventError(f"there is no event {since.ivorn[:200]} to go on from")
+    return int(found[0])
 
 
 def stored(archive: Archive, stream: str, after: int, limit: int) -> list[tuple[int, replay.StoredPacket]]:

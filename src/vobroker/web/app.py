@@ -76,14 +76,15 @@ def create_app(
     """
     pages = _pages(tap, filters, title)
     streams = create_streams(
-        tap.archive, tap.roles, filters=filters, title=title, audit=audit, proxied=bool(tap.address)
+        tap.archive,
+        tap.roles,
+        filters=filters,
+        title=title,
+        audit=audit,
+        address=tap.address.rpartition("/")[0],
     )
     gateway = streams.state.gateway
-    followers = pages.state.site.feed
-    gateway.metrics.gauges["vobroker_event_listeners"] = (
-        "Listeners of streams of events at /events",
-        lambda: len(followers.listeners),
-    )
+    pages.state.gateway = gateway
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:

@@ -12,7 +12,6 @@ from fastapi import Depends, Request
 from vobroker.archive import Archive
 from vobroker.filters import Filter
 from vobroker.tap import Service
-from vobroker.web.feed import Feed
 from vobroker.web.pulse import Pulse
 
 
@@ -26,13 +25,11 @@ class Site:
     tap: Service
     """The TAP service beside the pages, which answers their queries too."""
     pulse: Pulse = field(init=False)
-    feed: Feed = field(init=False)
     closing: Event = field(default_factory=Event)
     """Set when the server is about to stop: streams end by themselves."""
 
     def __post_init__(self) -> None:
         self.pulse = Pulse(self.archive, self.filters)
-        self.feed = Feed(self.archive)
 
     @classmethod
     def of(cls, tap: Service, filters: Sequence[Filter], title: str) -> Site:
