@@ -190,6 +190,8 @@ def _description(name: str) -> str:
     if name == HISTORY.name:
         return HISTORY.description
     kind, _, what = name.replace("match_", "catalogue_", 1).partition("_")
+    if kind == "classifier":
+        return f"What the classifier {what} says of each alert"
     return f"One row per alert in the {kind} {what}"
 
 

@@ -19,8 +19,8 @@ from vobroker.cli.ledger import JsonOption, opened
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from vobroker.enrich import History, Layer
     from vobroker.enrich.catalogue import Info, Roles
+    from vobroker.enrich.store import AnyLayer
 
 Name = Annotated[str, typer.Argument(help="Name of the catalogue.")]
 FileArgument = Annotated[
@@ -180,7 +180,7 @@ def show_kind(kind: str, name: str, archive: str, as_json: bool) -> None:
     from vobroker.enrich.match import Matcher
 
     try:
-        matcher = Matcher(_place(kind, name, archive))
+        matcher = Matcher(place_of(kind, name, archive))
     except EnrichError as error:
         fail(str(error))
     info = matcher.info
@@ -220,11 +220,11 @@ def match_kind(kind: str, name: str, archive: str) -> None:
     """Compare the alerts of an archive with one thing of its store."""
     from vobroker.enrich.store import layer
 
-    folder = _place(kind, name, archive)
+    folder = place_of(kind, name, archive)
     _match(archive, lambda: [layer(folder)])
 
 
-def _match(archive: str, layers: Callable[[], Iterable[Layer | History]]) -> None:
+def _match(archive: str, layers: Callable[[], Iterable[AnyLayer]]) -> None:
     from vobroker.archive import ArchiveError, access
     from vobroker.enrich import EnrichError
     from vobroker.pipeline.rematch import rematch
@@ -271,7 +271,7 @@ def store_of(archive: str) -> Path:
     return files_of(archive) / FOLDER
 
 
-def _place(kind: str, name: str, archive: str) -> Path:
+def place_of(kind: str, name: str, archive: str) -> Path:
     """Give the folder of one thing; leave with an error if there is none."""
     from vobroker.enrich import EnrichError
     from vobroker.enrich.catalogue import check_name, kind_of

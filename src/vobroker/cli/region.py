@@ -106,7 +106,7 @@ def list_(
 
     try:
         found: list[Any] = [
-            layer.info  # type: ignore[attr-defined]
+            layer.info  # type: ignore[union-attr]
             for layer in store.layers(store_of(archive), _kind(context))
         ]
     except EnrichError as error:

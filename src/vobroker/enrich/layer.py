@@ -44,7 +44,7 @@ CONTEXT = "context"
 HISTORY = "history"
 """Name of the table that says what the light curves of alerts did."""
 
-_PREFIXES = ("match_", "watchlist_", "region_", "skymap_")
+_PREFIXES = ("match_", "watchlist_", "region_", "skymap_", "classifier_")
 
 
 def enriched(name: str) -> bool:
@@ -79,6 +79,8 @@ class Found:
         Rows of :data:`CROSSMATCH`, of a catalogue.
     error
         Why it could say nothing, in one sentence; None when it could.
+    warning
+        What could not be said of some alerts, or of all: their rows have nulls.
     """
 
     table: Table
@@ -86,6 +88,7 @@ class Found:
     values: pa.Table
     matches: pa.Table | None = None
     error: str | None = None
+    warning: str | None = None
 
 
 class Layer(Protocol):

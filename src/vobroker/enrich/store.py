@@ -13,6 +13,8 @@ import pyarrow as pa
 from vobroker.alerts.batch import AlertBatch
 from vobroker.enrich import catalogue, context, region, skymap
 from vobroker.enrich.catalogue import Info
+from vobroker.enrich.classifiers import classifier
+from vobroker.enrich.classifiers.classifier import Classifier
 from vobroker.enrich.context import Context
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.history import History
@@ -23,12 +25,16 @@ from vobroker.enrich.skymap import SkyMap
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Table
 
-LAYERS: dict[str, Callable[[Path], Layer]] = {
+AnyLayer = Layer | History | Classifier
+"""What makes rows of alerts: out of their columns, of their packets, or of the rows that others made."""
+
+LAYERS: dict[str, Callable[[Path], AnyLayer]] = {
     "catalogue": Matcher,
     "watchlist": Matcher,
     region.KIND: Region,
     skymap.KIND: SkyMap,
     context.KIND: Context,
+    classifier.KIND: Classifier,
 }
 """What reads a folder of the store, by its kind."""
 
@@ -54,7 +60,7 @@ def infos(store: Path, kind: str = "catalogue") -> list[Info]:
     return [catalogue.read(store / name) for name in names(store) if catalogue.kind_of(store / name) == kind]
 
 
-def layers(store: Path, kind: str) -> list[Layer]:
+def layers(store: Path, kind: str) -> list[AnyLayer]:
     """Open all things of one kind.
 
     Raises
@@ -94,11 +100,11 @@ class Enrichment:
         Why something that came later is not, as if it were a catalogue's table.
     """
 
-    def __init__(self, layers: Sequence[Layer | History] = (), store: Path | None = None) -> None:
+    def __init__(self, layers: Sequence[AnyLayer] = (), store: Path | None = None) -> None:
         self.layers = tuple(layers)
         self.damaged: dict[str, str] = {}
         self._store = store
-        self._seen: dict[str, tuple[int, Layer]] = {}
+        self._seen: dict[str, tuple[int, AnyLayer]] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -126,11 +132,14 @@ class Enrichment:
         if self._store is not None:
             with self._lock:
                 self._look(self._store)
-        return {layer.table.name: _of(layer, batch) for layer in self.layers}
+        found: dict[str, Found] = {}
+        for layer in self.layers:
+            found[layer.table.name] = _of(layer, batch, found)
+        return found
 
     def _look(self, store: Path) -> None:
         """Open what is new in the store, and forget what is gone from it."""
-        seen: dict[str, tuple[int, Layer]] = {}
+        seen: dict[str, tuple[int, AnyLayer]] = {}
         damaged: dict[str, str] = {}
         for name in names(store):
             try:
@@ -138,12 +147,14 @@ class Enrichment:
                 known = self._seen.get(name)
                 seen[name] = known if known and known[0] == when else (when, layer(store / name))
             except (EnrichError, OSError) as error:
-                damaged[f"match_{name}"] = str(error)
+                damaged[_table(store / name)] = str(error)
         self._seen, self.damaged = seen, damaged
-        found: list[Layer | History] = [one for _, one in seen.values()]
+        found: list[AnyLayer] = [one for _, one in seen.values()]
         if not any(isinstance(one, Context) for one in found):
             found.append(_NOWHERE)
         found.append(_HISTORY)
+        # Classifiers are told what the others have found.
+        found.sort(key=lambda one: isinstance(one, Classifier))
         self.layers = tuple({one.table.name: one for one in found}.values())
 
 
@@ -151,7 +162,7 @@ _NOWHERE = Context()
 _HISTORY = History()
 
 
-def layer(folder: Path) -> Layer:
+def layer(folder: Path) -> AnyLayer:
     """Open one thing of a store."""
     return LAYERS.get(catalogue.kind_of(folder), Matcher)(folder)
 
@@ -163,8 +174,16 @@ def tables_for(found: Mapping[str, Found]) -> list[tuple[Table, pa.Table]]:
     return [*rows, (CROSSMATCH, pa.concat_tables(matches))] if matches else rows
 
 
-def _of(layer: Layer | History, batch: AlertBatch) -> Found:
+def _table(folder: Path) -> str:
+    """Give the table of something that cannot be opened."""
+    kind = catalogue.kind_of(folder)
+    return f"{catalogue.PREFIXES.get(kind, f'{kind}_')}{folder.name}"
+
+
+def _of(layer: AnyLayer, batch: AlertBatch, found: Mapping[str, Found]) -> Found:
     try:
+        if isinstance(layer, Classifier):
+            return layer.of(batch, found)
         return layer.of(batch) if isinstance(layer, History) else layer.of(batch.alert)
     except EnrichError as error:
         nothing = schema(layer.table).empty_table()

@@ -165,7 +165,8 @@ def _commit(
             archived += len(fresh)
             found = enrichment.of(fresh)
             transaction.add_enriched(tables_for(found))
-            counts.failed |= enrichment.damaged | {n: one.error for n, one in found.items() if one.error}
+            wrong = {name: one.error or one.warning for name, one in found.items()}
+            counts.failed |= enrichment.damaged | {name: why for name, why in wrong.items() if why}
             results = filtering.run(filters, fresh, found, standing=counts.standing)
             transaction.add_matches(results, fresh)
             for result in results:
