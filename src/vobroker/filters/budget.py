@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from vobroker.filters.compile import Filter
+if TYPE_CHECKING:
+    from vobroker.filters.compile import Filter
+    from vobroker.roles import Limits
 
 PAUSE = 100
 """Batches for which a filter is left out after it has been too slow too often."""
 
 TOO_OFTEN = 3
 """Batches in a row on which a filter may be too slow."""
+
+AT_ONCE = 4
+"""Most filters that are weighed on one batch."""
+
+AGAIN = 100
+"""Batches after which a filter is weighed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,11 @@ class Budget:
     rows: int | None = None
     nbytes: int = 256_000_000
 
+    @classmethod
+    def of(cls, limits: Limits) -> Budget:
+        """Give the budget of each filter of a role."""
+        return cls(limits.filter_seconds, limits.filter_rows, limits.filter_bytes)
+
     def broken_by(self, rows: int, nbytes: int) -> str | None:
         """Say how a result is beyond the budget."""
         if self.rows is not None and rows > self.rows:
@@ -48,13 +63,25 @@ class _Trouble:
 
 @dataclass(slots=True)
 class Standing:
-    """Which filters have failed, so that they run apart from the others and delay none.
+    """Which filters have failed, so that they run apart from the others and delay none; and what each weighs.
 
     A filter that failed on a batch is run alone, after the others, until it succeeds. One that was too slow
     on :data:`TOO_OFTEN` batches in a row is left out of the next :data:`PAUSE`, where it counts as failed.
+
+    Filters that run together hide what each of them takes. Where they are to be weighed some are run alone on
+    each batch, in turn: so one that is too slow is found even among quick ones.
+
+    Attributes
+    ----------
+    weighing
+        Whether filters are weighed.
     """
 
+    weighing: bool = False
     _troubles: dict[tuple[str, str], _Trouble] = field(default_factory=dict)
+    _weights: dict[tuple[str, str], float] = field(default_factory=dict)
+    _weighed: dict[tuple[str, str], int] = field(default_factory=dict)
+    _batch: int = 0
 
     def apart(self, filter_: Filter) -> bool:
         """Whether a filter is to be run alone."""
@@ -77,6 +104,28 @@ class Standing:
         trouble.slow = trouble.slow + 1 if slow else 0
         if trouble.slow >= TOO_OFTEN:
             trouble.slow, trouble.paused = 0, PAUSE
+
+    def to_weigh(self, filters: Sequence[Filter]) -> set[tuple[str, str]]:
+        """Choose filters to be run alone on a batch: those first that never were, or longest ago."""
+        if not self.weighing:
+            return set()
+        self._batch += 1
+        due = [key for key in map(_key, filters) if self._weighed.get(key, -AGAIN) <= self._batch - AGAIN]
+        chosen = set(sorted(due, key=lambda key: self._weighed.get(key, -AGAIN))[:AT_ONCE])
+        self._weighed.update(dict.fromkeys(chosen, self._batch))
+        return chosen
+
+    def weigh(self, filter_: Filter, seconds: float, alerts: int) -> None:
+        """Note how long a filter took alone."""
+        self._weights[_key(filter_)] = seconds / max(alerts, 1)
+
+    def shares(self, filters: Sequence[Filter]) -> list[float]:
+        """Give the part of each filter in what a set costs; one not weighed yet is like the others."""
+        known = [self._weights.get(_key(f)) for f in filters]
+        weighed = [weight for weight in known if weight]
+        usual = sum(weighed) / len(weighed) if weighed else 1.0
+        weights = [weight or usual for weight in known]
+        return [weight / sum(weights) for weight in weights]
 
 
 def _key(filter_: Filter) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from vobroker.adql.platforms.duckdb import DuckDB
 from vobroker.adql.printer import to_text
 from vobroker.alerts.columns import ALERT
 from vobroker.enrich.layer import has_one_row
+from vobroker.filters.budget import Budget
 from vobroker.filters.tables import filter_tables
 from vobroker.votypes.columns import Column, Table
 
@@ -46,6 +47,10 @@ class Filter:
         What the query selects, with types, units and UCDs.
     used
         Columns that it reads, by table.
+    owner
+        Whose it is; empty for one of those who run the broker.
+    budget
+        What it may cost; None for what any may.
     """
 
     name: str
@@ -58,6 +63,8 @@ class Filter:
     columns: tuple[Column, ...]
     used: Mapping[str, frozenset[str]]
     checked: CheckedQuery
+    owner: str = ""
+    budget: Budget | None = None
 
     def condition(self) -> str:
         """Write WHERE over the table of a batch (see :mod:`vobroker.filters.run`)."""

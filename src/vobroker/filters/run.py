@@ -9,9 +9,10 @@ others, until it succeeds.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import duckdb
@@ -51,6 +52,10 @@ class FilterRun:
         The selected columns of these rows, in the same order.
     error
         Why it failed, in one sentence; None when it did not. A failed filter passes nothing.
+    seconds
+        Time that it took; of filters that ran together, its part of theirs.
+    paused
+        Whether it was not asked at all, since it was too slow too often.
     """
 
     filter: Filter
@@ -58,6 +63,8 @@ class FilterRun:
     rows: pa.Array
     result: pa.Table
     error: str | None = None
+    seconds: float = 0.0
+    paused: bool = False
 
 
 def run(
@@ -79,7 +86,7 @@ def run(
     found
         What is known of the alerts besides, by the name of its table.
     budget
-        What each filter may cost.
+        What each filter may cost that has no budget of its own.
     standing
         How filters did on earlier batches, which this one is added to.
     """
@@ -92,11 +99,14 @@ def run(
     answers = {n: _empty(chosen[n], len(batch), why) for n, why in lacking.items()}
     for n, f in enumerate(chosen):
         if n not in answers and (why := standing.paused(f)):
-            answers[n] = _empty(f, len(batch), why)
+            answers[n] = replace(_empty(f, len(batch), why), paused=True)
     whole = [n for n in range(len(chosen)) if n not in answers]
     if whole:
         table = _table([chosen[n] for n in whole], batch, found)
-        apart = [n for n in whole if standing.apart(chosen[n])]
+        weighed = standing.to_weigh([chosen[n] for n in whole])
+        apart = [
+            n for n in whole if standing.apart(chosen[n]) or (chosen[n].name, chosen[n].version) in weighed
+        ]
         others = [n for n in whole if n not in apart]
         sets = [others[at : at + TOGETHER] for at in range(0, len(others), TOGETHER)]
 
@@ -112,21 +122,33 @@ def run(
 def _set(filters: Sequence[Filter], table: pa.Table, budget: Budget, standing: Standing) -> list[FilterRun]:
     """Judge filters together, or each alone where that fails."""
     try:
-        made = prepared(tuple(filters), table.schema).run(table, SECONDS)
+        scan = prepared(tuple(filters), table.schema)
+        begun = time.perf_counter()
+        made = scan.run(table, SECONDS)
     except (duckdb.Error, pa.ArrowException):
         return [_alone(f, table, budget, standing) for f in filters]
-    return [_within(f, table, *one, budget, standing) for f, one in zip(filters, made, strict=True)]
+    took = time.perf_counter() - begun
+    return [
+        replace(_within(f, table, *one, budget, standing), seconds=took * share)
+        for f, one, share in zip(filters, made, standing.shares(filters), strict=True)
+    ]
 
 
 def _alone(filter_: Filter, table: pa.Table, budget: Budget, standing: Standing) -> FilterRun:
+    seconds = (filter_.budget or budget).seconds
+    begun = time.perf_counter()
     try:
-        ((rows, result),) = prepared((filter_,), table.schema).run(table, budget.seconds)
+        scan = prepared((filter_,), table.schema)
+        begun = time.perf_counter()
+        ((rows, result),) = scan.run(table, seconds)
     except (duckdb.Error, pa.ArrowException) as error:
         slow = isinstance(error, duckdb.InterruptException)
-        why = f"took longer than {budget.seconds:g} s" if slow else str(error).split("\n", 1)[0]
+        why = f"took longer than {seconds:g} s" if slow else str(error).split("\n", 1)[0]
         standing.note(filter_, why, slow=slow)
-        return _empty(filter_, len(table), why)
-    return _within(filter_, table, rows, result, budget, standing)
+        return replace(_empty(filter_, len(table), why), seconds=time.perf_counter() - begun)
+    took = time.perf_counter() - begun
+    standing.weigh(filter_, took, len(table))
+    return replace(_within(filter_, table, rows, result, budget, standing), seconds=took)
 
 
 def _within(
@@ -134,7 +156,7 @@ def _within(
 ) -> FilterRun:
     """Take a result that is within the budget."""
     standing.note(filter_, None)
-    why = budget.broken_by(len(rows), result.nbytes)
+    why = (filter_.budget or budget).broken_by(len(rows), result.nbytes)
     return _empty(filter_, len(table), why) if why else FilterRun(filter_, len(table), rows, result)
 
 
