@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
+import math
 import os
 import re
 import secrets
@@ -24,6 +25,7 @@ SCOPES = {
     "streams": "streams of the gateway and of the web pages",
     "tap": "queries and jobs of TAP",
     "vtp": "events over VTP",
+    "web": "what is one’s own on the web pages",
     "metrics": "metrics of the services, for operators",
 }
 """What a token can be good for."""
@@ -143,6 +145,11 @@ class Tokens(Mapping[str, Token]):
         self._seen = self._state()
         self._known = {} if file is None else _by_digest(read_tokens(file))
 
+    @property
+    def file(self) -> Path | None:
+        """Where they are; None for no tokens."""
+        return self._file
+
     def __getitem__(self, digest: str) -> Token:
         return self._fresh()[digest]
 
@@ -155,6 +162,11 @@ class Tokens(Mapping[str, Token]):
     def items(self) -> ItemsView[str, Token]:
         """Give all of one moment."""
         return self._fresh().items()
+
+    def look(self) -> None:
+        """Look at the file now."""
+        self._looked = -math.inf
+        self._fresh()
 
     def find(self, token: str, scope: str = "") -> Token | None:
         """Give what is known of a token that holds now for something; None where it does not."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import fastavro
 import httpx
@@ -16,10 +17,11 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
+from vobroker import tokens
 from vobroker.alerts.origin import Origin
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import default_schemas
-from vobroker.archive import Archive, open_archive
+from vobroker.archive import Archive, files_of, open_archive
 from vobroker.filters import Filter, compile_filter, starter_filters
 from vobroker.pipeline.river import run
 from vobroker.roles import Roles, read_roles
@@ -49,6 +51,33 @@ class Served:
     def get(self, path: str, **options: object) -> httpx.Response:
         return httpx.get(self.address + path, timeout=30, **options)
 
+    def token(self, name: str, role: str = "user", **options: object) -> str:
+        """Make a token that holds at once."""
+        assert self.roles.tokens.file is not None
+        token, made = tokens.new_token(name, role, **options)
+        tokens.add(self.roles.tokens.file, made)
+        self.roles.tokens.look()
+        return token
+
+    @contextmanager
+    def browser(
+        self, token: str = "", headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[httpx.Client]:
+        """Give a client that keeps cookies and says from where its forms come; with a token it signs in."""
+        said = {"Origin": self.address, **headers}
+        with httpx.Client(base_url=self.address, timeout=30, headers=said) as client:
+            if token:
+                assert client.post("/signin", data={"token": token}).status_code == 303
+            yield client
+
+    def post(
+        self, path: str, headers: Mapping[str, str] = MappingProxyType({}), **data: str
+    ) -> httpx.Response:
+        """Send a form as a browser that keeps nothing."""
+        return httpx.post(
+            self.address + path, data=data, timeout=30, headers={"Origin": self.address, **headers}
+        )
+
     def json(self, path: str) -> dict:
         return self.get(path, headers={"Accept": "application/json"}).raise_for_status().json()
 
@@ -57,7 +86,7 @@ class Served:
 def serving(archive: Archive, filters: Sequence[Filter] = ()) -> Iterator[Served]:
     """Serve an archive from a thread, on a port of the system's choice."""
     listener = socket.create_server(("127.0.0.1", 0))
-    roles = read_roles()
+    roles = read_roles(tokens=files_of(archive.place) / "tokens")
     app = create_app(Service(archive, roles, Jobs(Path(archive.place) / "jobs")), filters=filters)
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)

@@ -50,7 +50,7 @@ def add(
     role: Annotated[str, typer.Option(help="user or operator.")] = "user",
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="What it is good for: streams, tap, vtp, metrics or all; may be given again."),
+        typer.Option(help="What it is good for: streams, tap, vtp, web, metrics or all; may be given again."),
     ] = None,
     days: Annotated[float | None, typer.Option(help="How long it holds; without end when not given.")] = None,
     tokens: TokensFile = DEFAULT_TOKENS,

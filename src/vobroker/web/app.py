@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vobroker.filters import Filter
 from vobroker.gateway import create_streams, tell_metrics
+from vobroker.gateway.listening import Gateway
 from vobroker.gateway.metrics import Counted
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
@@ -32,13 +33,14 @@ from vobroker.web.pages import (
     objects,
     query,
     search,
+    signin,
     status,
     streams,
     voevents,
 )
 from vobroker.web.site import Site
 
-PAGES = (live, filters, objects, alerts, events, streams, voevents, query, search, status)
+PAGES = (live, filters, objects, alerts, events, streams, voevents, query, search, status, signin)
 
 HEADERS = {
     # Everything comes from this server, and nothing that is written into a page can run.
@@ -47,7 +49,7 @@ HEADERS = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # so that browsers say from where a form comes
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
@@ -74,7 +76,6 @@ def create_app(
     The streams of the gateway are beside them, at ``/streams``. ``state.close`` lets all who listen go; it is
     to be called before the server stops.
     """
-    pages = _pages(tap, filters, title)
     streams = create_streams(
         tap.archive,
         tap.roles,
@@ -84,7 +85,7 @@ def create_app(
         address=tap.address.rpartition("/")[0],
     )
     gateway = streams.state.gateway
-    pages.state.gateway = gateway
+    pages = _pages(tap, gateway, filters, title)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -131,10 +132,11 @@ async def _metrics(request: Request) -> Response:
         return PlainTextResponse(f"{error.detail}\n", error.status_code, dict(error.headers or {}))
 
 
-def _pages(tap: Service, filters: Sequence[Filter], title: str) -> FastAPI:
+def _pages(tap: Service, gateway: Gateway, filters: Sequence[Filter], title: str) -> FastAPI:
     """Make the application of the pages alone."""
     app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.site = Site.of(tap, filters, title)
+    app.state.site = Site.of(tap, gateway, filters, title)
+    app.state.gateway = gateway
     for page in PAGES:
         app.include_router(page.router)
     openapi.add_to(app, title)

@@ -42,9 +42,11 @@ _LEADS = {"/search": 303, "/voevents/one": 307}
 _WRONG = {
     400: "The query cannot run, or its result cannot be drawn",
     401: "Nobody has this token",
+    403: "Somebody else may do this, or another site has sent the form",
     404: "There is no such thing",
     413: "More than may be sent",
     422: "A value cannot be",
+    429: "Too many tokens that do not hold; wait",
     500: "The broker is wrong; its log has the reason",
     503: "Not now; come again",
 }
@@ -57,6 +59,9 @@ _SAID = {
     "/query": (400, 422, 500, 503),
     "/query/plot.{suffix}": (400, 404, 422, 500, 503),
 }
+
+_FORMS = (401, 403, 413, 422, 429, 500, 503)
+_FIELDS = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
 def add_to(app: FastAPI, title: str) -> None:
@@ -73,11 +78,11 @@ def document(app: FastAPI, title: str, base: str) -> Json:
     found = get_openapi(title=f"Pages of {title}", version="1", openapi_version="3.1.0", routes=app.routes)
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
-            methods[method] = _operation(path, operation)
+            methods[method] = _operation(path, method, operation)
     return {key: found[key] for key in ("openapi", "info", "paths")} | {"servers": [{"url": base}]}
 
 
-def _operation(path: str, operation: Json) -> Json:
+def _operation(path: str, method: str, operation: Json) -> Json:
     gives = _GIVES.get(path, _PAGE)
     parameters = list(operation.get("parameters", []))
     if gives == _PAGE:
@@ -86,7 +91,10 @@ def _operation(path: str, operation: Json) -> Json:
     answers = {200: _answer("What was asked for", gives)}
     if path in _LEADS:
         answers[_LEADS[path]] = {"description": "It is there"}
-    for status in _SAID.get(path, (404, 422, 500, 503)):
+    posted = method == "post" and path not in _SAID
+    if posted:
+        answers[303] = {"description": "It is done; the page to go on with"}
+    for status in _FORMS if posted else _SAID.get(path, (401, 404, 422, 429, 500, 503)):
         answers[status] = _answer(_WRONG[status], {*_PAGE})
     described: Json = {
         "summary": operation["description"].partition("\n")[0],
@@ -95,6 +103,8 @@ def _operation(path: str, operation: Json) -> Json:
     }
     if path == "/query/check":
         described["requestBody"] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+    elif posted:
+        described["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": _FIELDS}}}
     return described
 
 

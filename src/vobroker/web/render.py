@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from vobroker.web import highlight, sky, sparkline, wording
+from vobroker.web.who import by_session
 
 
 @cache
@@ -61,14 +62,23 @@ def respond(
     page_only
         What the template needs besides.
     """
-    headers = {"Vary": "Accept"}
+    # A page says who is signed in, and must not be shown to another.
+    who = by_session(request)
+    headers = {"Vary": "Accept, Cookie"} | ({"Cache-Control": "no-store"} if who.name else {})
     if wants_json(request):
         return JSONResponse(data, status, headers)
     site = request.app.state.site
     page = (
         templates()
         .get_template(template)
-        .render(**data, **(page_only or {}), site_title=site.title, path=request.url.path)
+        .render(
+            **data,
+            **(page_only or {}),
+            site_title=site.title,
+            path=request.url.path,
+            who=who,
+            may_sign_in=site.may_sign_in,
+        )
     )
     return HTMLResponse(page, status, headers)
 

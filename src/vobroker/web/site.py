@@ -9,10 +9,13 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from vobroker.archive import Archive
+from vobroker.archive import Archive, files_of
 from vobroker.filters import Filter
+from vobroker.gateway.listening import Gateway
+from vobroker.gateway.seal import Seals
 from vobroker.tap import Service
 from vobroker.web.pulse import Pulse
+from vobroker.web.sessions import Sessions
 
 
 @dataclass
@@ -24,17 +27,27 @@ class Site:
     title: str
     tap: Service
     """The TAP service beside the pages, which answers their queries too."""
+    gateway: Gateway
+    """The streams beside the pages: with one count of who failed, and one audit log."""
     pulse: Pulse = field(init=False)
+    sessions: Sessions = field(init=False)
     closing: Event = field(default_factory=Event)
     """Set when the server is about to stop: streams end by themselves."""
 
     def __post_init__(self) -> None:
         self.pulse = Pulse(self.archive, self.filters)
+        files = files_of(self.archive.place)
+        self.sessions = Sessions(Seals.of(files), self.tap.roles, files)
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether there is anybody who could sign in."""
+        return self.tap.roles.tokens.file is not None
 
     @classmethod
-    def of(cls, tap: Service, filters: Sequence[Filter], title: str) -> Site:
+    def of(cls, tap: Service, gateway: Gateway, filters: Sequence[Filter], title: str) -> Site:
         """Make a site; the filters are known by name."""
-        return cls(tap.archive, {each.name: each for each in filters}, title, tap)
+        return cls(tap.archive, {each.name: each for each in filters}, title, tap, gateway)
 
 
 def site_of(request: Request) -> Site:

@@ -17,7 +17,10 @@ from vobroker.web.site import Site, site_of
 
 _log = logging.getLogger(__name__)
 
-_HEADINGS = {404: "Not here", 405: "Not this way", 422: "Not understood", 503: "Not now"}
+_HEADINGS = {
+    **{303: "Sign in", 401: "Not with this", 403: "Not you", 404: "Not here", 405: "Not this way"},
+    **{413: "Too much", 422: "Not understood", 429: "Not so often", 503: "Not now"},
+}
 
 
 def add_to(app: FastAPI) -> None:
