@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, out, shown
-from vobroker.cli.ingest import chosen_filters, enrichment_of
+from vobroker.cli.ingest import enrichment_of, running_filters
 from vobroker.cli.ledger import JsonOption, opened
 
 NumberArgument = Annotated[int, typer.Argument(help="Number of the dead letter.", metavar="ID")]
@@ -122,7 +122,7 @@ def retry(
     except ValueError as error:
         fail(str(error), 2)
     enrichment = enrichment_of(archive)
-    chosen = [] if no_filters else chosen_filters(filters, enrichment)
+    chosen = [] if no_filters else running_filters(filters, archive, enrichment)
     opened(archive).close()  # there must be one: it is not made here
     turns = access(archive)
     try:

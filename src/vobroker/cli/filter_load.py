@@ -1,4 +1,4 @@
-"""Filters as commands name them: one that comes with the broker, a file or a folder."""
+"""Filters as commands name them: one that comes with the broker or is kept there, a file or a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from vobroker.cli.common import fail
+from vobroker.cli.common import fail, files_of
 from vobroker.cli.ingest import enrichment_of
 from vobroker.cli.query import wrong
 
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 
 Names = Annotated[
     list[str],
-    typer.Argument(metavar="NAME|FILE...", help="Filters that come with the broker, files or folders."),
+    typer.Argument(
+        metavar="NAME|FILE...", help="Filters that come with the broker or are kept, files or folders."
+    ),
 ]
 Name = Annotated[
-    str, typer.Argument(metavar="NAME|FILE", help="A filter that comes with the broker, or a file.")
+    str,
+    typer.Argument(metavar="NAME|FILE", help="A filter that comes with the broker or is kept, or a file."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def load(name: str, archive: str) -> list[Filter]:
-    """Give a filter that comes with the broker by its name, or the filters of a file or folder."""
+    """Give a filter that comes with the broker or that a user keeps, or the filters of a file or folder."""
     from vobroker.adql import AdqlError
-    from vobroker.filters import filter_tables, load_filters, shipped_filter
+    from vobroker.filters import Saved, compile_filter, filter_tables, load_filters, shipped_filter
+    from vobroker.filters.database import DatabaseError
 
     path = Path(name)
     try:
@@ -35,8 +39,12 @@ def load(name: str, archive: str) -> list[Filter]:
         if is_path(name):
             return load_filters(path, tables=tables)
         found = shipped_filter(name, tables)
+        if found is None and (kept := Saved(files_of(archive)).get(name)):
+            found = compile_filter(name, kept.now.text, tables)
     except AdqlError as error:
         wrong(error)
+    except DatabaseError as error:
+        fail(str(error))
     except OSError as error:
         fail(f"cannot read {name}: {error.strerror or error}", 2)
     if found is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +23,9 @@ from vobroker.cli.common import (
 
 if TYPE_CHECKING:
     from vobroker.enrich import Enrichment
-    from vobroker.filters import Filter
+    from vobroker.filters import Filter, Running
     from vobroker.pipeline.river import Counts
+    from vobroker.roles import Limits
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +60,7 @@ def ingest(
     from vobroker.sources import files
 
     enrichment = enrichment_of(archive)
-    chosen = [] if no_filters else chosen_filters(filters, enrichment)
+    chosen = [] if no_filters else running_filters(filters, archive, enrichment)
     try:
         source = default_schemas(folder=schemas, registry=registry)
     except ValueError as error:
@@ -111,6 +114,28 @@ def chosen_filters(path: Path | None, enrichment: Enrichment | None = None) -> l
         return [named] if named else load_filters(path, tables=tables)
     except (AdqlError, OSError) as error:
         fail(str(error), 2)
+
+
+def running_filters(
+    path: Path | None, archive: str, enrichment: Enrichment, limits: Mapping[str, Limits] | None = None
+) -> Running:
+    """Give what runs at an archive: the filters of ``path``, and those that users keep there.
+
+    The limits are those of the file that ``VOBROKER_ROLES`` names, unless they are given.
+    """
+    from vobroker.cli.token import read_allowed
+    from vobroker.filters import Running, Saved
+
+    if limits is None:
+        named = os.environ.get("VOBROKER_ROLES")
+        limits = read_allowed(Path(named) if named else None, None).limits
+    return Running(
+        chosen_filters(path, enrichment),
+        Saved(files_of(archive)),
+        limits,
+        enriched=lambda: enrichment.tables,
+        say=warn,
+    )
 
 
 def report(counts: Counts, archive: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, err, fail, files_of, out, warn
-from vobroker.cli.ingest import chosen_filters, enrichment_of, report
+from vobroker.cli.ingest import enrichment_of, report, running_filters
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 from vobroker.cli.vtp_send import AUTHORS_PORT, place_of
 
@@ -138,7 +138,7 @@ def run(
                     source,
                     turns,
                     schemas=places,
-                    filters=[] if no_filters else chosen_filters(filters, enrichment),
+                    filters=[] if no_filters else running_filters(filters, archive, enrichment),
                     enrichment=enrichment,
                     voevents=files_of(archive) / "voevents",
                     outlets=outlets,

@@ -3,6 +3,8 @@
 from vobroker.filters.budget import Budget, Standing
 from vobroker.filters.compile import Filter, compile_filter, load_filters, starter_filters
 from vobroker.filters.run import FilterRun, run
+from vobroker.filters.running import Running, current
+from vobroker.filters.saved import Kept, Saved, SavedError
 from vobroker.filters.shipped import Example, examples, shipped_filter
 from vobroker.filters.tables import filter_tables
 from vobroker.filters.trial import Comparison, Nights, Trial, compare, try_on
@@ -13,11 +15,16 @@ __all__ = [
     "Example",
     "Filter",
     "FilterRun",
+    "Kept",
     "Nights",
+    "Running",
+    "Saved",
+    "SavedError",
     "Standing",
     "Trial",
     "compare",
     "compile_filter",
+    "current",
     "examples",
     "filter_tables",
     "load_filters",

@@ -12,8 +12,8 @@ from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
 from vobroker.archive import Archive
 from vobroker.enrich import Enrichment
-from vobroker.filters import Filter
-from vobroker.pipeline.river import NOTHING, Counts, commit
+from vobroker.filters import Running
+from vobroker.pipeline.river import NOTHING, Counts, Filters, commit
 from vobroker.publish.folder import publish_folder
 
 PAGE = 256
@@ -32,7 +32,7 @@ def redrive(
     schemas: SchemaSource,
     numbers: Sequence[int] = (),
     reason: str | None = None,
-    filters: Sequence[Filter] = (),
+    filters: Filters = (),
     enrichment: Enrichment = NOTHING,
     voevents: Path | None = None,
 ) -> tuple[int, int, Counts]:
@@ -75,6 +75,8 @@ def redrive(
             commit(
                 raw, Decoded(decoded.batches), archive, filters, counts, letters=used, enrichment=enrichment
             )
+    if isinstance(filters, Running):
+        filters.close()
     if voevents is not None and counts.archived:
         with archive.alone():
             counts.events += publish_folder(archive, voevents)

@@ -27,10 +27,13 @@ from vobroker.alerts.schemas import SchemaSource
 from vobroker.archive import Archive, Collision
 from vobroker.enrich import Enrichment
 from vobroker.enrich.store import tables_for
-from vobroker.filters import Filter, Standing
+from vobroker.filters import Filter, FilterRun, Running, Standing, current
 from vobroker.publish.folder import publish_folder
 
 T = TypeVar("T")
+
+Filters = Sequence[Filter] | Running
+"""Filters that stay, or those that run as they come and go."""
 
 NOTHING = Enrichment()
 """What alerts are compared with when nothing is given."""
@@ -60,7 +63,7 @@ def run(
     archive: Archive,
     *,
     schemas: SchemaSource,
-    filters: Sequence[Filter] = (),
+    filters: Filters = (),
     enrichment: Enrichment = NOTHING,
     voevents: Path | None = None,
     after_batch: Callable[[Counts], None] | None = None,
@@ -80,7 +83,7 @@ def run(
     schemas
         Where schemas that packets do not carry are found.
     filters
-        Run on the alerts that are new to the archive.
+        Run on the alerts that are new to the archive; those of users come and go between batches.
     enrichment
         What these alerts are compared with, for the filters and for the archive.
     voevents
@@ -102,15 +105,19 @@ def run(
     """
     counts = Counts()
     decoded = ((raw, decode(raw, schemas, whole=True)) for raw in source)
-    for raw, alerts in _one_ahead(decoded):
-        commit(raw, alerts, archive, filters, counts, enrichment=enrichment)
-        if voevents is not None:
-            with archive.alone():
-                counts.events += publish_folder(archive, voevents)
-        if after_batch is not None:
-            after_batch(counts)
-        if stop is not None and stop.is_set():
-            break
+    try:
+        for raw, alerts in _one_ahead(decoded):
+            commit(raw, alerts, archive, filters, counts, enrichment=enrichment)
+            if voevents is not None:
+                with archive.alone():
+                    counts.events += publish_folder(archive, voevents)
+            if after_batch is not None:
+                after_batch(counts)
+            if stop is not None and stop.is_set():
+                break
+    finally:
+        if isinstance(filters, Running):
+            filters.close()
     return counts
 
 
@@ -118,7 +125,7 @@ def commit(
     raw: RawBatch,
     decoded: Decoded,
     archive: Archive,
-    filters: Sequence[Filter],
+    filters: Filters,
     counts: Counts,
     *,
     letters: Sequence[int] = (),
@@ -146,13 +153,16 @@ def _commit(
     raw: RawBatch,
     decoded: Decoded,
     archive: Archive,
-    filters: Sequence[Filter],
+    filters: Filters,
     counts: Counts,
     letters: Sequence[int],
     enrichment: Enrichment,
 ) -> None:
     archived = 0
     passed: dict[str, int] = {}
+    judged: list[tuple[int, list[FilterRun]]] = []
+    running = filters if isinstance(filters, Running) else None
+    standing = running.standing if running is not None else counts.standing
     with archive.transaction() as transaction:
         read = transaction.positions(raw.progress) if raw.shared else {}
         decoded = _unread(decoded, raw, read)
@@ -167,8 +177,9 @@ def _commit(
             transaction.add_enriched(tables_for(found))
             wrong = {name: one.error or one.warning for name, one in found.items()}
             counts.failed |= enrichment.damaged | {name: why for name, why in wrong.items() if why}
-            results = filtering.run(filters, fresh, found, standing=counts.standing)
+            results = filtering.run(current(filters), fresh, found, standing=standing)
             transaction.add_matches(results, fresh)
+            judged.append((next((n for n in fresh.alert["night"].to_pylist() if n), 0), results))
             for result in results:
                 passed[result.filter.name] = passed.get(result.filter.name, 0) + len(result.rows)
                 if result.error:
@@ -176,6 +187,10 @@ def _commit(
         transaction.add_dead_letters(damaged)
         transaction.release(letters)
         transaction.set_positions({p: max(end, read.get(p, end)) for p, end in raw.progress.items()})
+    if running is not None:
+        counts.failed |= running.left_out
+        for night, results in judged:
+            running.note(results, night)
     counts.received += received
     counts.archived += archived
     # What is neither new nor newly dead was there already, as an alert or as a dead letter.

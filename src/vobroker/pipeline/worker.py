@@ -20,8 +20,8 @@ from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
 from vobroker.archive import Access, Archive, ArchiveError
 from vobroker.enrich import Enrichment
-from vobroker.filters import Filter
-from vobroker.pipeline.river import NOTHING, Counts, commit
+from vobroker.filters import Running
+from vobroker.pipeline.river import NOTHING, Counts, Filters, commit
 from vobroker.publish.folder import publish_folder
 from vobroker.sources.kafka import KafkaSource
 
@@ -80,7 +80,7 @@ def run(
     turns: Access,
     *,
     schemas: SchemaSource,
-    filters: Sequence[Filter] = (),
+    filters: Filters = (),
     enrichment: Enrichment = NOTHING,
     voevents: Path | None = None,
     outlets: Sequence[Outlet] = (),
@@ -98,7 +98,7 @@ def run(
     schemas
         Where schemas that packets do not carry are found.
     filters
-        Run on the alerts that are new to the archive.
+        Run on the alerts that are new to the archive; those of users come and go between batches.
     enrichment
         What these alerts are compared with.
     voevents
@@ -134,6 +134,8 @@ def run(
             source.stop.set()
             pool.submit(batches.close)  # by the thread that may still be inside it
             turns.close()
+            if isinstance(filters, Running):
+                filters.close()
     return counts
 
 
@@ -182,7 +184,7 @@ def _commit(
     decoded: Decoded,
     source: KafkaSource,
     turns: Access,
-    filters: Sequence[Filter],
+    filters: Filters,
     counts: Counts,
     enrichment: Enrichment,
 ) -> bool:
