@@ -51,6 +51,10 @@ class Limits:
     filter_seconds, filter_rows, filter_bytes
         What each of them may cost on one batch of alerts: time when run alone, alerts that pass, and size of
         what is selected of them.
+    tokens, token_days
+        Tokens of one caller that hold, for who makes more on the web pages, and how long those do at most.
+    watchlists, watchlist_rows, watchlist_bytes
+        Watchlists that one caller keeps here, and rows and size of the file of each.
     notebooks
         Notebook servers that one caller runs at the same time; 0 is none, as for a role that does not say.
     notebook_cores, notebook_memory_bytes, notebook_hours
@@ -78,6 +82,11 @@ class Limits:
     filter_seconds: float = 2.0
     filter_rows: int = 1_000_000
     filter_bytes: int = 256_000_000
+    tokens: int = 0
+    token_days: float = 0
+    watchlists: int = 0
+    watchlist_rows: int = 0
+    watchlist_bytes: int = 0
     notebooks: int = 0
     notebook_cores: int = 0
     notebook_memory_bytes: int = 0
@@ -87,6 +96,7 @@ class Limits:
 
 _NOTEBOOK = tuple(field.name for field in fields(Limits) if field.name.startswith("notebook"))
 _FILTER = tuple(field.name for field in fields(Limits) if field.name.startswith("filter"))
+_OWN = tuple(field.name for field in fields(Limits) if field.name.startswith(("token", "watchlist")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +180,7 @@ def read_roles(file: Path | None = None, tokens: Path | None = None) -> Roles:
 
 def _limits(found: Mapping[str, Any], where: str) -> Limits:
     kinds = {field.name: field.type for field in fields(Limits)}
-    optional = set(_FILTER) | (set() if set(_NOTEBOOK) & set(found) else set(_NOTEBOOK))
+    optional = {*_FILTER, *_OWN} | (set() if set(_NOTEBOOK) & set(found) else set(_NOTEBOOK))
     if missing := set(kinds) - set(found) - optional:
         raise RolesError(f"{where} lacks {min(missing)}")
     if unknown := set(found) - set(kinds):
