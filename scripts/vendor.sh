@@ -21,6 +21,11 @@ vendor htmx.org dist/htmx.min.js src/vobroker/web/static/vendor
 vendor htmx-ext-sse dist/sse.min.js src/vobroker/web/static/vendor
 vendor axe-core axe.min.js tests/web/vendor
 
+# Aladin Lite is one file with its WebAssembly and styles in it, which a strict page could not let in.
+vendor aladin-lite dist/aladin.js src/vobroker/web/static/vendor
+node scripts/split_aladin.mjs src/vobroker/web/static/vendor/aladin.js src/vobroker/web/static/vendor \
+    "$(sed -n 's|.*"aladin-lite": "\([0-9.]*\)".*|\1|p' package.json)"
+
 # The editor is made of small modules; esbuild joins the parts that static/editor.js takes into one file.
 bundle() {
     cp package.json "$work/"
