@@ -46,7 +46,7 @@ def png(stamp: bytes) -> bytes | None:
     grey = np.zeros(pixels.shape)
     grey[valid] = _stretch(pixels[valid])
     levels = np.stack([np.round(255 * grey), np.where(valid, 255, 0)], axis=-1).astype(np.uint8)
-    return _encode(levels[::-1])
+    return encode(levels[::-1])
 
 
 def placeholder() -> bytes:
@@ -55,7 +55,7 @@ def placeholder() -> bytes:
     distance = np.abs(np.subtract.outer(np.arange(side), np.arange(side)))
     cross = np.minimum(distance, distance[::-1]) == 0
     levels = np.stack([np.full((side, side), 128), np.where(cross, 110, 30)], axis=-1).astype(np.uint8)
-    return _encode(levels)
+    return encode(levels)
 
 
 def _image(stamp: bytes) -> Pixels | None:
@@ -113,13 +113,19 @@ def _stretch(values: Pixels) -> Pixels:
     return stretched
 
 
-def _encode(levels: NDArray[np.uint8]) -> bytes:
-    """Write grey and opacity, shape (height, width, 2), as PNG (ISO/IEC 15948, colour type 4)."""
-    height, width, _ = levels.shape
+def encode(levels: NDArray[np.uint8]) -> bytes:
+    """Write a picture as PNG (ISO/IEC 15948).
+
+    Parameters
+    ----------
+    levels
+        Grey and opacity, shape (height, width, 2), or red, green, blue and opacity, shape (height, width, 4).
+    """
+    height, width, depth = levels.shape
     lines = np.concatenate([np.zeros((height, 1), np.uint8), levels.reshape(height, -1)], axis=1)
     return (
         b"\x89PNG\r\n\x1a\n"
-        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 4, 0, 0, 0))
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2 + depth, 0, 0, 0))
         + _chunk(b"IDAT", zlib.compress(lines.tobytes(), 6))
         + _chunk(b"IEND", b"")
     )
