@@ -82,10 +82,10 @@ class Cost:
 _SUM = """
     SELECT filter, {version}, max(night) AS night, sum(batches) AS batches, sum(alerts) AS alerts,
            sum(seconds) AS seconds, sum(failed) AS failed, sum(paused) AS paused,
-           {last} AS state, (
+           {last} AS state, coalesce((
                SELECT reason FROM cost AS c WHERE c.filter = cost.filter AND reason <> ''
                ORDER BY at DESC LIMIT 1
-           ) AS reason, max(at) AS at
+           ), '') AS reason, max(at) AS at
     FROM cost
 """
 

@@ -89,7 +89,7 @@ def create_streams(
     archive: Archive,
     roles: Roles,
     *,
-    filters: Sequence[Filter] = (),
+    filters: Sequence[Filter] | Mapping[str, Filter] = (),
     title: str = "vobroker",
     audit: FilePath | None = None,
     requests_a_minute: float = 3000,
@@ -106,7 +106,7 @@ def create_streams(
     roles
         Who may do what.
     filters
-        The filters that are in use, which are told of in the list of streams.
+        The filters that are in use, which are told of in the list of streams; by name, where they change.
     title
         Name of the site.
     audit
@@ -119,7 +119,7 @@ def create_streams(
     """
     gateway = Gateway(
         archive,
-        {each.name: each for each in filters},
+        filters if isinstance(filters, Mapping) else {each.name: each for each in filters},
         roles,
         Hub(archive, Cursors.of(files_of(archive.place))),
         Listeners(MAX_LISTENERS),

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vobroker.filters import Filter
+from vobroker.filters import Filter, Running
 from vobroker.gateway import create_streams, tell_metrics
 from vobroker.gateway.listening import Gateway
 from vobroker.gateway.metrics import Counted
@@ -28,6 +28,7 @@ from vobroker.web.pages import (
     alerts,
     errors,
     events,
+    filter_editor,
     filters,
     live,
     objects,
@@ -38,9 +39,9 @@ from vobroker.web.pages import (
     streams,
     voevents,
 )
-from vobroker.web.site import Site
+from vobroker.web.site import Site, with_saved
 
-PAGES = (live, filters, objects, alerts, events, streams, voevents, query, search, status, signin)
+PAGES = (live, filter_editor, filters, objects, alerts, events, streams, voevents, query, search, status, signin)
 
 HEADERS = {
     # Everything comes from this server, and nothing that is written into a page can run.
@@ -58,7 +59,11 @@ _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 def create_app(
-    tap: Service, *, filters: Sequence[Filter] = (), title: str = "vobroker", audit: Path | None = None
+    tap: Service,
+    *,
+    filters: Sequence[Filter] | Running = (),
+    title: str = "vobroker",
+    audit: Path | None = None,
 ) -> Starlette:
     """Make the web application of a broker.
 
@@ -67,7 +72,8 @@ def create_app(
     tap
         TAP service on the archive that the pages show; it stands beside them, at ``/tap``.
     filters
-        The filters that run, with their texts.
+        The filters that run, with their texts; where only those of the operators are given, those that users
+        keep beside the archive run too.
     title
         Name of the site.
     audit
@@ -76,16 +82,17 @@ def create_app(
     The streams of the gateway are beside them, at ``/streams``. ``state.close`` lets all who listen go; it is
     to be called before the server stops.
     """
+    running_filters = filters if isinstance(filters, Running) else with_saved(tap, filters)
     streams = create_streams(
         tap.archive,
         tap.roles,
-        filters=filters,
+        filters=running_filters,
         title=title,
         audit=audit,
         address=tap.address.rpartition("/")[0],
     )
     gateway = streams.state.gateway
-    pages = _pages(tap, gateway, filters, title)
+    pages = _pages(tap, gateway, running_filters, title)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -132,10 +139,10 @@ async def _metrics(request: Request) -> Response:
         return PlainTextResponse(f"{error.detail}\n", error.status_code, dict(error.headers or {}))
 
 
-def _pages(tap: Service, gateway: Gateway, filters: Sequence[Filter], title: str) -> FastAPI:
+def _pages(tap: Service, gateway: Gateway, filters: Running, title: str) -> FastAPI:
     """Make the application of the pages alone."""
     app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.site = Site.of(tap, gateway, filters, title)
+    app.state.site = Site(tap.archive, filters, title, tap, gateway)
     app.state.gateway = gateway
     for page in PAGES:
         app.include_router(page.router)

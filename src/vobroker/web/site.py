@@ -10,10 +10,12 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from vobroker.archive import Archive, files_of
-from vobroker.filters import Filter
+from vobroker.enrich.layer import has_one_row
+from vobroker.filters import Filter, Running, Saved
 from vobroker.gateway.listening import Gateway
 from vobroker.gateway.seal import Seals
 from vobroker.tap import Service
+from vobroker.votypes.columns import Table
 from vobroker.web.pulse import Pulse
 from vobroker.web.sessions import Sessions
 
@@ -23,7 +25,7 @@ class Site:
     """A broker as its pages show it."""
 
     archive: Archive
-    filters: dict[str, Filter]
+    filters: Running
     title: str
     tap: Service
     """The TAP service beside the pages, which answers their queries too."""
@@ -44,10 +46,15 @@ class Site:
         """Whether there is anybody who could sign in."""
         return self.tap.roles.tokens.file is not None
 
-    @classmethod
-    def of(cls, tap: Service, gateway: Gateway, filters: Sequence[Filter], title: str) -> Site:
-        """Make a site; the filters are known by name."""
-        return cls(tap.archive, {each.name: each for each in filters}, title, tap, gateway)
+
+def with_saved(tap: Service, operators: Sequence[Filter]) -> Running:
+    """Give the filters of an archive's operators together with those that users keep beside it."""
+
+    def tables() -> dict[str, Table]:
+        return {name: table for name, table in tap.archive.native_tables().items() if has_one_row(name)}
+
+    saved = Saved(files_of(tap.archive.place))
+    return Running(operators, saved, tap.roles.limits, enriched=tables)
 
 
 def site_of(request: Request) -> Site:
