@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,10 @@ class Limits:
 _NOTEBOOK = tuple(field.name for field in fields(Limits) if field.name.startswith("notebook"))
 _FILTER = tuple(field.name for field in fields(Limits) if field.name.startswith("filter"))
 _OWN = tuple(field.name for field in fields(Limits) if field.name.startswith(("token", "watchlist")))
+_OF_ONE = (
+    *("rows", "max_rows", "sync_seconds", "async_seconds", "max_async_seconds"),
+    *("upload_bytes", "upload_rows", "result_bytes", "retention_days", "max_retention_days", *_NOTEBOOK),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,18 @@ def read_roles(file: Path | None = None, tokens: Path | None = None) -> Roles:
     for role in ROLES:
         known = known | data.get(role, {})
         limits[role] = _limits(known, f"{where}, [{role}]")
+    _hold_to_order(limits, where)
     return Roles(limits, Tokens(tokens))
+
+
+def _hold_to_order(limits: Mapping[str, Limits], where: str) -> None:
+    """Refuse limits of one caller of which who may do more has less."""
+    for one, other in pairwise(ROLES):
+        for name in _OF_ONE:
+            less, more = getattr(limits[one], name), getattr(limits[other], name)
+            if less > more:
+                reason = f"{name} of [{one}] is {less}, larger than that of [{other}], {more}"
+                raise RolesError(f"{where}: {reason}")
 
 
 def _limits(found: Mapping[str, Any], where: str) -> Limits:

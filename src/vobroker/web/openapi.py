@@ -34,11 +34,22 @@ _GIVES: dict[str, tuple[str, ...]] = {
     "/query/check": ("application/json",),
     "/query/language": ("application/json",),
     "/health": ("application/json",),
+    "/platform/descriptor.{suffix}": ("application/json", "application/yaml"),
+    "/platform/schema.json": ("application/schema+json",),
+    "/platform/capabilities": ("text/xml",),
+    "/platform/availability": ("text/xml",),
+    "/platform/offersets": ("application/json",),
+    "/platform/offersets/{uuid}": ("application/json",),
     "/deadletters/{number}/data": ("application/octet-stream",),
 }
 """Media types of what is no page: a page is HTML or JSON, as is asked for."""
 
-_LEADS = {"/search": 303, "/voevents/one": 307}
+_LEADS = {
+    "/search": 303,
+    "/voevents/one": 307,
+    "/platform/capabilities": 307,
+    "/platform/availability": 307,
+}
 _WRONG = {
     400: "The query cannot run, or its result cannot be drawn",
     401: "Nobody has this token",
@@ -56,6 +67,7 @@ _SAID = {
         (401, 404, 422, 500, 503),
     ),
     "/query/check": (400, 413, 500),
+    "/platform/offersets": (400, 404, 413, 422, 500, 503),
     "/query": (400, 422, 500, 503),
     "/query/plot.{suffix}": (400, 404, 422, 500, 503),
 }
@@ -101,6 +113,9 @@ def _operation(path: str, method: str, operation: Json) -> Json:
         "parameters": parameters,
         "responses": {str(status): answer for status, answer in sorted(answers.items())},
     }
+    if path == "/platform/offersets" and method == "post":
+        content = {name: {"schema": {"type": "object"}} for name in ("application/json", "application/yaml")}
+        described["requestBody"] = {"content": content}
     if path == "/query/check":
         described["requestBody"] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     elif posted:
