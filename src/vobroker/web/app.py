@@ -32,6 +32,7 @@ from vobroker.web.pages import (
     filters,
     live,
     objects,
+    platform,
     query,
     search,
     signin,
@@ -41,7 +42,7 @@ from vobroker.web.pages import (
 )
 from vobroker.web.site import Site, with_saved
 
-PAGES = (live, filter_editor, filters, objects, alerts, events, streams, voevents, query, search, status, signin)
+PAGES = (live, filter_editor, filters, objects, alerts, events, streams, voevents, query, search, status, signin, platform)
 
 HEADERS = {
     # Everything comes from this server, and nothing that is written into a page can run.
