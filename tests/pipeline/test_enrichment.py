@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.archive.postgresql.conftest import fresh_database
+from tests.enrich.classifiers.models import BRIGHT, written
 
 from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import Archive, Held, open_archive, place
@@ -20,6 +21,7 @@ from vobroker.archive.check import check
 from vobroker.archive.copy import copy
 from vobroker.enrich import Enrichment, catalogue, region
 from vobroker.enrich.catalogue import Roles
+from vobroker.enrich.classifiers import classifier
 from vobroker.enrich.formats import open_source
 from vobroker.filters import Filter, compile_filter, filter_tables, try_on
 from vobroker.pipeline.rematch import rematch
@@ -37,7 +39,16 @@ TEXTS = {
     f" JOIN match_known AS m {USING}",
     "rising": f"SELECT alert.alert_id, h.rate_10d, h.g_r FROM alert JOIN history AS h {USING}"
     " WHERE h.rate_10d > 3 * h.rate_10d_error AND h.amplitude > 0.1",
+    "judged": f"SELECT alert.alert_id, c.p FROM alert JOIN classifier_bright AS c {USING} WHERE c.p > 0.5",
 }
+
+LOGISTIC = """g (float[N,3] X) => (float[N,1] P) <float[3,1] w = {1, 1, 1}, float b = {-21}>
+    { sum = MatMul(X, w) moved = Add(sum, b) P = Sigmoid(moved) }"""
+TOLD = BRIGHT.replace(
+    '"alert.mag"',
+    '"alert.mag", { column = "history.rate_10d", null = 0 },'
+    ' { column = "match_known.kind", is = "b", null = 0 }',
+)
 
 
 @cache
@@ -79,6 +90,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cells = np.unique(np.array(found["healpix"]) >> 2 * (29 - 8))[::2].tolist()
     (folder / "moc.json").write_text(json.dumps({"8": cells}))
     region.add(folder / "store", "north", folder / "moc.json")
+    tables = Enrichment.open(folder / "store").tables
+    classifier.add(folder / "store", written(folder / "bright", LOGISTIC, TOLD), tables)
     return folder / "store"
 
 
@@ -115,6 +128,7 @@ def test_a_filter_means_the_same_live_on_trial_and_over_tap(flowed: Flowed) -> N
     assert counts.failed == {}
     assert 0 < counts.passed["field"] < counts.passed["new"] == counts.passed["known"] == 60
     assert 0 < counts.passed["rising"] < 60
+    assert 0 < counts.passed["judged"] < 120
     for one in filters:
         live = {row["alert_id"] for row in archive.events(one.name)}
         assert len(live) == counts.passed[one.name] == try_on(one, archive).passed
@@ -175,5 +189,5 @@ def test_a_damaged_catalogue_keeps_no_alert_out(store: Path, tmp_path: Path) -> 
         for file in (store / "known" / "dataset").rglob("*.gone"):
             file.rename(file.with_suffix(".parquet"))
     assert (counts.archived, counts.passed["all"]) == (120, 120)
-    assert set(counts.failed) == {"match_known", "known", "new"}
+    assert set(counts.failed) == {"match_known", "known", "new", "classifier_bright"}
     assert "is damaged" in counts.failed["match_known"]
