@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, files_of, out, warn
-from vobroker.cli.ingest import chosen_filters, enrichment_of
+from vobroker.cli.ingest import enrichment_of, running_filters
 from vobroker.cli.kafka import GroupOption, Reading, SetOption, SurveyOption, TopicOption, UserOption
 from vobroker.cli.logs import LogOption, begin
 from vobroker.cli.serving import DEFAULT_PORT, listen, serve_app, shown
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vobroker.alerts.packets import RawBatch
     from vobroker.archive import Archive
     from vobroker.enrich import Enrichment
-    from vobroker.filters import Filter
+    from vobroker.filters import Running
 
 
 def register(app: typer.Typer) -> None:
@@ -88,7 +88,7 @@ def serve(
     if missing:
         fail(f"no such file or folder: {', '.join(missing)}", 2)
     enrichment = enrichment_of(archive)
-    chosen = chosen_filters(filters, enrichment)
+    chosen = running_filters(filters, archive, enrichment, allowed.limits)
     kafka = None
     if brokers is not None:
         kafka = Reading(brokers, survey, topic or (), group, start, user, set_ or ())
@@ -146,7 +146,7 @@ def _sources(
 def _river(
     sources: list[Callable[[], Iterable[RawBatch]]],
     store: Archive,
-    filters: list[Filter],
+    filters: Running,
     enrichment: Enrichment,
     voevents: Path,
     stop: threading.Event,
@@ -175,7 +175,7 @@ def _river(
 def _worker(
     kafka: Reading,
     store: Archive,
-    filters: list[Filter],
+    filters: Running,
     enrichment: Enrichment,
     files: Path,
     stop: threading.Event,
