@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vobroker.cli.common import DEFAULT_ARCHIVE, ArchiveOption, fail, out
-from vobroker.cli.ingest import chosen_filters, enrichment_of
+from vobroker.cli.ingest import enrichment_of, running_filters
 from vobroker.cli.logs import LogOption, begin
 from vobroker.cli.serving import listen, serve_app, shown
 from vobroker.cli.token import RolesOption, TokensOption, read_allowed
@@ -46,7 +46,7 @@ def gateway(
 
     begin(log)
     allowed = read_allowed(roles, tokens)
-    chosen = chosen_filters(filters, enrichment_of(archive))
+    chosen = running_filters(filters, archive, enrichment_of(archive), allowed.limits)
     with listen(host, port) as listener:
         here = f"http://{shown(host)}:{listener.getsockname()[1]}/streams/"
         try:
