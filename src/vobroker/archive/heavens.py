@@ -1,4 +1,4 @@
-"""Where on the sky an archive's alerts are: the last ones of a night, a stream or a cone, and counts by cell."""
+"""Where an archive's alerts are: the last ones of a night, a stream or a cone, and counts by HEALPix cell."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ Cells = NDArray[np.int64]
 
 SECONDS = 20.0
 """Time after which a question is stopped."""
+
+_SPARE = 4
+
+_LATEST = "SELECT {} FROM alert {} WHERE {} ORDER BY mjd DESC NULLS LAST, survey, alert_id LIMIT ?"
+_COUNTS = "SELECT healpix >> {} AS cell, count(*) AS number FROM alert {} WHERE {} GROUP BY 1 ORDER BY 1"
 
 _COLUMNS = (
     "survey", "alert_id", "object_id", "mjd", "ra", "dec", "band", "mag", "mag_error", "night", "n_detections"
@@ -86,16 +91,15 @@ def alerts(
     if chosen.night is not None:
         where += " AND night = ?"
         parameters.append(chosen.night)
-    sql = (
-        f"SELECT {', '.join(_COLUMNS)} FROM alert {' '.join(joins)} WHERE {where}"
-        " ORDER BY mjd DESC NULLS LAST, survey, alert_id LIMIT ?"
-    )
-    rows: list[Row] = archive.query(sql, [*parameters, limit + 1], seconds=SECONDS).to_pylist()
-    found = rows[:limit]
-    if cone is not None and found:
-        away = separation(*cone[:2], [row["ra"] for row in found], [row["dec"] for row in found])
-        found = [row for row, apart in zip(found, np.atleast_1d(away), strict=True) if apart <= cone[2]]
-    return found, len(rows) > limit
+    most = limit if cone is None else _SPARE * limit  # cells hold some alerts that the cone does not
+    rows: list[Row] = archive.query(
+        _LATEST.format(", ".join(_COLUMNS), " ".join(joins), where), [*parameters, most + 1], seconds=SECONDS
+    ).to_pylist()
+    found = rows
+    if cone is not None and rows:
+        away = separation(*cone[:2], [row["ra"] for row in rows], [row["dec"] for row in rows])
+        found = [row for row, apart in zip(rows, np.atleast_1d(away), strict=True) if apart <= cone[2]]
+    return found[:limit], len(found) > limit or len(rows) > most
 
 
 def counts(archive: Archive, chosen: Chosen, order: int) -> tuple[Cells, Cells]:
@@ -118,10 +122,7 @@ def counts(archive: Archive, chosen: Chosen, order: int) -> tuple[Cells, Cells]:
     if chosen.night is not None:
         where += " AND night = ?"
         parameters.append(chosen.night)
-    sql = (
-        f"SELECT healpix >> {2 * (ORDER - order)} AS cell, count(*) AS number FROM alert {joins}"
-        f" WHERE {where} GROUP BY 1 ORDER BY 1"
-    )
+    sql = _COUNTS.format(2 * (ORDER - order), joins, where)
     found = archive.query(sql, parameters, seconds=SECONDS)
     cell, number = (np.asarray(found[name].to_numpy(), np.int64) for name in ("cell", "number"))
     return cell, number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator
@@ -73,6 +74,13 @@ def serve(
     audit: Annotated[
         Path | None, typer.Option(help="File for one line of JSON a request for a stream.")
     ] = None,
+    hips: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Images that readers of the sky page may choose, as name=https://address of a HiPS;"
+            " may be given again. Their browsers then fetch them from there."
+        ),
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
     log: LogOption = None,
@@ -84,6 +92,7 @@ def serve(
 
     begin(log)
     allowed = read_allowed(roles, tokens)
+    backgrounds = _backgrounds(hips or ())
     missing = [str(path) for path in ingest or () if not path.exists()]
     if missing:
         fail(f"no such file or folder: {', '.join(missing)}", 2)
@@ -124,9 +133,25 @@ def serve(
                 with _flowing(rivers, stop):
                     if open_page:
                         threading.Timer(0.8, webbrowser.open, [here]).start()
-                    serve_app(create_app(tap, filters=chosen, title=title, audit=audit), listener)
+                    app = create_app(tap, filters=chosen, title=title, audit=audit, backgrounds=backgrounds)
+                    serve_app(app, listener)
         except ArchiveError as error:
             fail(str(error))
+
+
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?")
+"""What goes into a page's policy: an address without what could end a rule there."""
+
+
+def _backgrounds(given: Iterable[str]) -> dict[str, str]:
+    """Read images for the sky page; leave with an error where one has no name or no plain address."""
+    found = {}
+    for one in given:
+        name, _, address = one.partition("=")
+        if not name.strip() or not _ADDRESS.fullmatch(address):
+            fail(f"--hips {one}: expected name=https://host/path", 2)
+        found[name.strip()] = address
+    return found
 
 
 def _sources(

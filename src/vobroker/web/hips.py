@@ -1,4 +1,4 @@
-"""The density of alerts on the sky as a HiPS (IVOA HiPS 1.0): what a sky view shows where nothing else is at hand.
+"""The density of alerts as a HiPS (IVOA HiPS 1.0): the ground of a sky view that asks nobody elsewhere.
 
 A tile of order k has 64 by 64 pixels, which are the cells of order k + 6.
 """
@@ -117,7 +117,7 @@ def allsky(counts: Counts) -> bytes:
 
 
 def coverage(counts: Counts) -> bytes:
-    """Write where alerts are, in cells of the highest order of a tile, as MOC in FITS (MOC 2.0, section 4.3.1)."""
+    """Write which tiles of the highest order have alerts, as MOC in FITS (MOC 2.0, section 4.3.1)."""
     tiles = np.unique(counts.cell >> 2 * INSIDE).astype(np.int64)
     table = fits.BinTableHDU.from_columns([fits.Column("UNIQ", "K", array=tiles + 4 * 4**ORDER)])
     told = {"MOCVERS": "2.0", "MOCDIM": "SPACE", "ORDERING": "NUNIQ", "COORDSYS": "C", "MOCORD_S": ORDER}

@@ -1,4 +1,4 @@
-"""What is drawn over the sky: regions, credible regions of sky maps, and where a night's alerts are, as MOCs."""
+"""What is drawn over the sky as MOCs: regions, credible regions of sky maps, where a night's alerts are."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Annotated, cast
@@ -16,6 +16,7 @@ from vobroker.gateway.listening import Gateway
 from vobroker.gateway.seal import Seals
 from vobroker.tap import Service
 from vobroker.votypes.columns import Table
+from vobroker.web.hips import Density
 from vobroker.web.pulse import Pulse
 from vobroker.web.sessions import Sessions
 
@@ -31,13 +32,17 @@ class Site:
     """The TAP service beside the pages, which answers their queries too."""
     gateway: Gateway
     """The streams beside the pages: with one count of who failed, and one audit log."""
+    backgrounds: Mapping[str, str] = field(default_factory=dict)
+    """HiPS of elsewhere that a reader of the sky page may choose: addresses by name."""
     pulse: Pulse = field(init=False)
+    density: Density = field(init=False)
     sessions: Sessions = field(init=False)
     closing: Event = field(default_factory=Event)
     """Set when the server is about to stop: streams end by themselves."""
 
     def __post_init__(self) -> None:
         self.pulse = Pulse(self.archive, self.filters)
+        self.density = Density(self.archive)
         files = files_of(self.archive.place)
         self.sessions = Sessions(Seals.of(files), self.tap.roles, files)
 

@@ -1,4 +1,4 @@
-"""The sky: where the alerts are, over their density, with the regions and sky maps that they are compared with."""
+"""The sky: where the alerts are, over their density, with the regions and sky maps of the archive."""
 
 from __future__ import annotations
 
@@ -76,22 +76,6 @@ Named = Annotated[Chosen, Depends(named)]
 Cone = Annotated[tuple[float, float, float] | None, Depends(cone)]
 
 
-def backgrounds(site: Site) -> dict[str, str]:
-    """Give the HiPS of elsewhere that a reader may choose, by their names."""
-    return getattr(site, "backgrounds", {})
-
-
-def density(request: Request, site: SiteHere) -> hips.Density:
-    """Give the counts of the archive by cell."""
-    state = request.app.state
-    if not hasattr(state, "density"):
-        state.density = hips.Density(site.archive)
-    return state.density  # type: ignore[no-any-return]
-
-
-DensityHere = Annotated[hips.Density, Depends(density)]
-
-
 @router.get("/sky")
 def sky(
     request: Request,
@@ -104,9 +88,7 @@ def sky(
     try:
         found, more = heavens.alerts(site.archive, chosen, limit, cone)
     except QueryStopped:
-        raise HTTPException(
-            503, "There are too many alerts here; choose a night or a smaller part."
-        ) from None
+        raise HTTPException(503, "There are too many alerts; choose a night or a smaller part.") from None
     rows = [jsonable(row, ALERT) for row in found]
     streams: dict[tuple[str, str], list[str]] = {}
     for event in overview.events_of(site.archive, [(row["survey"], row["alert_id"]) for row in found]):
@@ -129,11 +111,11 @@ def sky(
         "shown": SHOWN,
         "nights": sorted({row["night"] for row in overview.nights(site.archive, _NIGHTS)}, reverse=True),
         "filters": sorted({*site.filters, *([chosen.stream] if chosen.stream else [])}),
-        "backgrounds": backgrounds(site),
+        "backgrounds": site.backgrounds,
         "points": [[row[name] for name in _POINT] + [bool(row["streams"])] for row in rows],
     }
     response = respond(request, "sky.html", data, page_only=page)
-    response.headers["Content-Security-Policy"] = policy(backgrounds(site))
+    response.headers["Content-Security-Policy"] = policy(site.backgrounds)
     return response
 
 
@@ -167,20 +149,20 @@ def hips_properties(request: Request, site: SiteHere, chosen: Named) -> Response
 
 
 @router.get("/sky/hips/{night}/{stream}/Moc.fits")
-def hips_coverage(density: DensityHere, chosen: Named) -> Response:
+def hips_coverage(site: SiteHere, chosen: Named) -> Response:
     """Give where the density has tiles."""
-    return Response(hips.coverage(_counts(density, chosen)), media_type="application/fits", headers=_SHARED)
+    return Response(hips.coverage(_counts(site, chosen)), media_type="application/fits", headers=_SHARED)
 
 
 @router.get(f"/sky/hips/{{night}}/{{stream}}/Norder{hips.ORDER}/Allsky.png")
-def hips_allsky(density: DensityHere, chosen: Named) -> Response:
+def hips_allsky(site: SiteHere, chosen: Named) -> Response:
     """Draw all tiles of the highest order in one picture."""
-    return Response(hips.allsky(_counts(density, chosen)), media_type="image/png", headers=_SHARED)
+    return Response(hips.allsky(_counts(site, chosen)), media_type="image/png", headers=_SHARED)
 
 
 @router.get("/sky/hips/{night}/{stream}/Norder{order}/Dir0/Npix{pixel}.png")
 def hips_tile(
-    density: DensityHere,
+    site: SiteHere,
     chosen: Named,
     order: Annotated[int, Path(ge=0, le=hips.ORDER)],
     pixel: Annotated[int, Path(ge=0, lt=12 * 4**hips.ORDER)],
@@ -188,17 +170,17 @@ def hips_tile(
     """Draw a tile of the density; one without alerts is transparent."""
     if pixel >= 12 * 4**order:
         raise HTTPException(404, f"Order {order} has no tile {pixel}.")
-    return Response(hips.png(_counts(density, chosen), order, pixel), media_type="image/png", headers=_SHARED)
+    return Response(hips.png(_counts(site, chosen), order, pixel), media_type="image/png", headers=_SHARED)
 
 
 @router.get("/sky/moc/night/{night}.json")
 def footprint(
-    density: DensityHere,
+    site: SiteHere,
     night: Annotated[int, Path(ge=10_000_101, le=99_991_231)],
     order: Annotated[int, Query(ge=0, le=hips.ORDER + hips.INSIDE)] = overlays.FOOTPRINT,
 ) -> JSONResponse:
     """Give where the alerts of a night are, as MOC."""
-    cell = _counts(density, Chosen(night)).cell >> 2 * (hips.ORDER + hips.INSIDE - order)
+    cell = _counts(site, Chosen(night)).cell >> 2 * (hips.ORDER + hips.INSIDE - order)
     if not len(cell):
         raise HTTPException(404, f"There is no alert of the night {night}.")
     return JSONResponse(overlays.of_cells(np.unique(cell), order))
@@ -222,9 +204,9 @@ def layer(
     return JSONResponse(found)
 
 
-def _counts(density: hips.Density, chosen: Chosen) -> hips.Counts:
+def _counts(site: Site, chosen: Chosen) -> hips.Counts:
     try:
-        return density.of(chosen)
+        return site.density.of(chosen)
     except QueryStopped:
         raise HTTPException(503, "There are too many alerts to count.") from None
 

@@ -35,17 +35,19 @@ function start(A) {
     survey: density(frame.dataset.hips),
     hipsList: [],
     target: pointed ? `${cone[0]} ${cone[1]}` : "180 0",
-    fov: pointed ? Math.min(2.2 * cone[2], 360) : 360,
+    fov: pointed ? (2 * cone[2]) / Math.hypot(1, element.clientHeight / element.clientWidth) : 360,
     projection: pointed ? "SIN" : "MOL",
     cooFrame: "ICRSd",
     backgroundColor: GROUND,
-    gridOptions: { enabled: shown("grid"), color: "rgb(130, 148, 178)", opacity: 0.45, labelSize: 12 },
+    gridOptions: { enabled: shown("grid"), color: "rgb(112, 132, 168)", opacity: 0.6, labelSize: 12 },
     samp: false,
     log: false,
     showReticle: false,
     showFrame: false,
-    showCooLocation: true,
+    showCooLocation: false,
+    showStatusBar: false,
     showFov: true,
+    mode: "dark",
     showZoomControl: false,
     showLayersControl: false,
     showFullscreenControl: false,
@@ -67,7 +69,9 @@ function start(A) {
   for (const [, catalogue] of catalogues) aladin.addCatalog(catalogue);
   aladin.addCatalog(rings);
 
+  let drawn = [];
   const draw = (points) => {
+    drawn = points;
     const sorted = {};
     const ringed = [];
     for (const [survey, alert, object, ra, dec, band, mag, passed] of points) {
@@ -98,6 +102,28 @@ function start(A) {
     if (!source?.data?.alert) return;
     const { survey, alert } = source.data;
     location.assign(`/alerts/${encodeURIComponent(survey)}/${encodeURIComponent(alert)}`);
+  });
+
+  // The form says where the view is, and leads to where it is told.
+  const tell = () => {
+    const [ra, dec] = aladin.getRaDec();
+    const [width, height] = aladin.getFov();
+    const values = { ra: ((ra % 360) + 360) % 360, dec, radius: Math.hypot(width, height) / 2 };
+    for (const name in values)
+      if (form.elements[name] !== document.activeElement) form.elements[name].value = values.radius > WIDE ? "" : values[name].toFixed(4);
+  };
+  const visit = (ra, dec, radius) => {
+    aladin.setProjection(radius > WIDE ? "MOL" : "SIN");
+    aladin.gotoRaDec(ra, dec);
+    const shape = element.clientHeight / element.clientWidth;
+    aladin.setFoV(radius > WIDE ? 360 : (2 * radius) / Math.hypot(1, shape));
+    moved();
+  };
+  form.addEventListener("submit", (event) => {
+    const [ra, dec, radius] = ["ra", "dec", "radius"].map((name) => Number.parseFloat(form.elements[name].value));
+    if (![ra, dec].every(Number.isFinite) || ra < 0 || ra > 360 || Math.abs(dec) > 90) return;
+    event.preventDefault();
+    visit(ra, dec, radius > 0 ? Math.min(radius, 180) : 1);
   });
 
   // The page of another view is asked for, and its parts take the place of those here.
@@ -142,6 +168,7 @@ function start(A) {
     }
   };
   const moved = () => {
+    tell();
     clearTimeout(timer);
     timer = setTimeout(ask, QUIET);
   };
@@ -179,14 +206,16 @@ function start(A) {
     button.addEventListener("click", () =>
       aladin.setFoV(Math.min(Math.max(aladin.getFov()[0] * Number(button.dataset.skyZoom), 0.01), 360)),
     );
-  document.querySelector("[data-sky-whole]").addEventListener("click", () => {
-    aladin.setProjection("MOL");
-    aladin.setFoV(360);
+  document.querySelector("[data-sky-whole]").addEventListener("click", () => visit(180, 0, 180));
+  document.querySelector("[data-sky-latest]").addEventListener("click", () => {
+    const first = drawn[0];
+    if (first) visit(first[3], first[4], 4);
   });
   for (const name of ["night", "filter"]) form.elements[name].addEventListener("change", () => ask(true));
 
   draw(JSON.parse(document.querySelector("[data-sky-points]").textContent));
   last = address();
+  tell();
   frame.dataset.ready = "";
   Object.assign(frame, { aladin, catalogues: byBand, rings });
 }
