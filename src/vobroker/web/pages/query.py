@@ -11,17 +11,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from vobroker import adql
-from vobroker.adql.functions import FUNCTIONS
 from vobroker.archive.rows import jsonable
-from vobroker.tap.catalogue import INDEXED, PRINCIPAL, Catalogue
 from vobroker.tap.errors import TapError
 from vobroker.tap.examples import EXAMPLES
 from vobroker.tap.formats import FORMATS
-from vobroker.tap.schema import written
 from vobroker.timeseries.plot import picture
-from vobroker.votypes.columns import Column, Table
-from vobroker.web import highlight, plot
+from vobroker.votypes.columns import Table
+from vobroker.web import dictionary, plot
 from vobroker.web.asked import Answer, ask, prepared, tap_address
+from vobroker.web.dictionary import browsed, described
 from vobroker.web.render import respond, wants_json
 from vobroker.web.site import SiteHere, site_of
 
@@ -64,13 +62,13 @@ def query(
         else:
             columns = answer.prepared.columns
             data["overflow"] = answer.overflow
-            data["columns"] = [_described(column) for column in columns]
+            data["columns"] = [described(column) for column in columns]
             data["rows"] = [jsonable(row, Table("result", columns)) for row in answer.rows.to_pylist()]
             data["seconds"] = round(answer.seconds, 3)
             drawn = None if wants_json(request) else _plot_of(answer, q, (x, y, colour))
     address = tap_address(request)
     page = {
-        "tables": _schema(site.tap.catalogue(address)),
+        "tables": browsed(site.tap.catalogue(address).tables.values()),
         "examples": [(title, text) for _, title, _, text in EXAMPLES if "TAP_UPLOAD" not in text],
         "shown": SHOWN,
         "plot": drawn,
@@ -135,18 +133,7 @@ async def check(request: Request) -> Response:
 @router.get("/query/language")
 def language(request: Request) -> Response:
     """Give what an editor completes: keywords, functions, tables with their columns."""
-    known = site_of(request).tap.catalogue(tap_address(request))
-    tables = {
-        table.name: [_described(column) | {"description": column.description} for column in table]
-        for table in known.tables.values()
-    }
-    return JSONResponse(
-        {
-            "keywords": highlight.KEYWORDS.split("|"),
-            "functions": [*FUNCTIONS, *_MORE_FUNCTIONS],
-            "tables": tables,
-        }
-    )
+    return JSONResponse(dictionary.language(site_of(request).tap.catalogue(tap_address(request)).tables))
 
 
 def _plot_of(
@@ -201,27 +188,6 @@ def _files(q: str, address: str, most: int) -> list[tuple[str, str]]:
     ]
 
 
-def _schema(known: Catalogue) -> list[dict[str, Any]]:
-    """Give the tables with their columns as the schema browser shows them."""
-    return [
-        {
-            "name": table.name,
-            "description": table.description,
-            "columns": [
-                _described(column)
-                | {
-                    "description": column.description,
-                    "written": written(column.name),
-                    "indexed": column.name in INDEXED.get(table.name, ()),
-                    "principal": column.name in PRINCIPAL.get(table.name, ()),
-                }
-                for column in table
-            ],
-        }
-        for table in known.tables.values()
-    ]
-
-
 def _python(query: str, address: str) -> str:
     """Write a query as a program that asks it over TAP."""
     lines = query.strip().replace("\r\n", "\n")
@@ -239,15 +205,4 @@ def _checked(request: Request, text: str) -> dict[str, Any]:
         found = prepared(request, text)
     except adql.AdqlError as error:
         return {"valid": False, "error": error.describe(), "columns": []}
-    return {"valid": True, "error": None, "columns": [_described(column) for column in found.columns]}
-
-
-def _described(column: Column) -> dict[str, str]:
-    return {"name": column.name, "type": column.type, "unit": column.unit, "ucd": column.ucd}
-
-
-_MORE_FUNCTIONS = (
-    *("COALESCE", "CAST", "IN_UNIT", "POINT", "CIRCLE", "POLYGON", "BOX", "CENTROID"),
-    *("COUNT", "AVG", "MIN", "MAX", "SUM"),
-)
-"""What is written like a function but has rules of its own."""
+    return {"valid": True, "error": None, "columns": [described(column) for column in found.columns]}

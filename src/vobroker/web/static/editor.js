@@ -1,4 +1,4 @@
-// The query editor: the text area stays the form's field; without this script it works as it is.
+// The editor of queries and filters: the text area stays the form's field; without this script it works as it is.
 import {
   EditorState, EditorView, HighlightStyle, SQLDialect, autocompletion, bracketMatching, closeBrackets,
   closeBracketsKeymap, completionKeymap, defaultKeymap, drawSelection, highlightSpecialChars, history,
@@ -8,6 +8,7 @@ import {
 const form = document.querySelector("[data-editor]");
 const field = form.querySelector("textarea");
 const verdict = document.getElementById("verdict");
+const { check: checker = "/query/check", words: dictionary = "/query/language", idle } = form.dataset;
 
 const colours = HighlightStyle.define([
   { tag: tags.keyword, color: "var(--link)", fontWeight: "600" },
@@ -54,12 +55,12 @@ const say = (words, state) => {
 async function check(view) {
   const text = view.state.doc.toString();
   if (!text.trim()) {
-    say("The query is checked while you write.", "");
+    say(idle ?? "The query is checked while you write.", "");
     return [];
   }
   let answer;
   try {
-    const response = await fetch("/query/check", { method: "POST", body: text });
+    const response = await fetch(checker, { method: "POST", body: text });
     if (!response.ok) throw new Error(response.statusText);
     answer = await response.json();
   } catch {
@@ -72,7 +73,7 @@ async function check(view) {
   }
   if (answer.valid) {
     const columns = answer.columns.map((c) => (c.unit ? `${c.name} [${c.unit}]` : c.name));
-    say(`Good. It gives ${columns.join(", ")}.`, "good");
+    say(`Good. It gives ${columns.join(", ")}.${answer.note ? ` ${answer.note}` : ""}`, "good");
     return [];
   }
   const { message, suggestion, line, column, start, end } = answer.error;
@@ -106,9 +107,9 @@ function language({ keywords, functions, tables }) {
   return sql({ dialect, schema, defaultTable: "alert", upperCaseKeywords: true });
 }
 
-const words = await (await fetch("/query/language")).json();
+const words = await (await fetch(dictionary)).json();
 const run = () => {
-  form.requestSubmit();
+  form.requestSubmit(form.querySelector("[type=submit]"));
   return true;
 };
 
@@ -135,6 +136,9 @@ const view = new EditorView({
     theme,
     linter(check, { delay: 300 }),
     EditorView.lineWrapping,
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) field.value = update.state.doc.toString();
+    }),
     EditorState.tabSize.of(2),
     EditorView.contentAttributes.of({
       "aria-label": "ADQL 2.1", autocapitalize: "off", spellcheck: "false",
@@ -145,8 +149,7 @@ const view = new EditorView({
     ]),
   ],
 });
-form.querySelector("label").addEventListener("click", () => view.focus());
-form.addEventListener("submit", () => (field.value = view.state.doc.toString()));
+form.querySelector(`label[for="${field.id}"]`).addEventListener("click", () => view.focus());
 if (writing || !field.value.trim()) view.focus();
 
 // The schema browser: a name goes to where the cursor is, and a word narrows what is shown.
