@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -163,3 +164,19 @@ def test_who_may_use_vtp_is_known_at_each_moment(file: Path) -> None:
     revoke(file, "ada")
     assert len(holders) == 0
     assert holders
+
+
+def test_a_note_is_kept_whatever_it_says(file: Path) -> None:
+    _, made = new_token("ada@example.org", "user", note="étoile 50 % #2 <b>")
+    add(file, made)
+    assert read_tokens(file) == [made]
+    with pytest.raises(TokensError, match="note"):
+        new_token("ada", "user", note="a\nb operator")
+
+
+def test_what_ended_long_ago_is_forgotten_when_there_is_a_new_one(file: Path) -> None:
+    add(file, replace(new_token("ada", "user", days=1)[1], until=datetime(2020, 1, 1, tzinfo=UTC)))
+    add(file, new_token("ben", "user")[1])
+    assert len(read_tokens(file)) == 2
+    add(file, new_token("ada", "user")[1])
+    assert [one.name for one in read_tokens(file)] == ["ben", "ada"]

@@ -1,7 +1,8 @@
 """Tokens: who has which role, for what and until when, from a file that can change while services run.
 
 A line is ``NAME user|operator sha256:DIGEST``, and where they are not without bounds ``scope:streams,tap``
-(what it is good for), ``made:`` and ``until:`` (times in UTC, ISO 8601). The token itself is in no file.
+(what it is good for), ``made:`` and ``until:`` (times in UTC, ISO 8601), ``note:`` (what its owner
+calls it, written as in an address). The token itself is in no file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 SCOPES = {
     "streams": "streams of the gateway and of the web pages",
@@ -36,10 +38,13 @@ FRESH = 1.0
 """Seconds that a file is believed before it is looked at again."""
 
 MAX_DAYS = 36_500
+MAX_NOTE = 60
+_KEPT = timedelta(days=30)  # time that a token is told of after its end
 
 _LINE = re.compile(
-    r"(?P<name>[A-Za-z0-9._-]{1,64})\s+(?P<role>user|operator)\s+sha256:(?P<digest>[0-9a-f]{64})"
+    r"(?P<name>[A-Za-z0-9._@+-]{1,64})\s+(?P<role>user|operator)\s+sha256:(?P<digest>[0-9a-f]{64})"
     r"(?:\s+scope:(?P<scopes>[a-z,]+))?(?:\s+made:(?P<made>[0-9TZ:-]+))?(?:\s+until:(?P<until>[0-9TZ:-]+))?"
+    r"(?:\s+note:(?P<note>[A-Za-z0-9._~%-]{1,800}))?"
 )
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -64,6 +69,8 @@ class Token:
         What it is good for, of :data:`SCOPES`; all of it when empty.
     made, until
         When it was made and when it ends, in UTC; not known, and never, when None.
+    note
+        What its owner calls it.
     """
 
     name: str
@@ -72,6 +79,7 @@ class Token:
     scopes: tuple[str, ...] = ()
     made: datetime | None = None
     until: datetime | None = None
+    note: str = ""
 
     def holds(self, scope: str = "", now: datetime | None = None) -> bool:
         """Whether it holds now, and for something; the empty scope is anything."""
@@ -83,11 +91,13 @@ class Token:
         if self.scopes:
             parts.append("scope:" + ",".join(self.scopes))
         parts += [f"{what}:{at:{_TIME}}" for what, at in (("made", self.made), ("until", self.until)) if at]
+        if self.note:
+            parts.append(f"note:{quote(self.note, safe='')}")
         return " ".join(parts)
 
 
 def new_token(
-    name: str, role: str, *, scopes: Sequence[str] = (), days: float | None = None
+    name: str, role: str, *, scopes: Sequence[str] = (), days: float | None = None, note: str = ""
 ) -> tuple[str, Token]:
     """Make a token: what its owner keeps, and what the file says of it, which does not tell it.
 
@@ -99,24 +109,28 @@ def new_token(
         What it is good for, of :data:`SCOPES`; everything when empty or ``all`` is in it.
     days
         How long it holds; without end when not given.
+    note
+        What its owner calls it.
 
     Raises
     ------
     TokensError
-        If the name, the role, a scope or the time cannot be.
+        If the name, the role, a scope, the time or the note cannot be.
     """
     if unknown := set(scopes) - set(SCOPES) - {ALL}:
         raise TokensError(f"a token is good for {', '.join(SCOPES)} or {ALL}, not for {min(unknown)!r}")
     if days is not None and not 0 < days <= MAX_DAYS:
         raise TokensError(f"a token holds for up to {MAX_DAYS} days, not for {days:g}")
+    if len(note) > MAX_NOTE or not note.isprintable():
+        raise TokensError(f"a note has up to {MAX_NOTE} characters that can be printed")
     token = secrets.token_urlsafe(32)
     digest = hashlib.sha256(token.encode()).hexdigest()
     made = datetime.now(UTC).replace(microsecond=0)
     kept = () if ALL in scopes else tuple(scope for scope in SCOPES if scope in scopes)
-    found = Token(name, role, digest, kept, made, made + timedelta(days=days) if days else None)
+    found = Token(name, role, digest, kept, made, made + timedelta(days=days) if days else None, note)
     if not _LINE.fullmatch(str(found)):
         raise TokensError(
-            f"a token is for a name of letters, digits, '.', '_' and '-', and a role user or operator;"
+            f"a token is for a name of letters, digits and any of ._@+-, and a role user or operator;"
             f" not for {name!r} as {role!r}"
         )
     return token, found
@@ -241,13 +255,20 @@ def read_tokens(file: Path) -> list[Token]:
 def add(file: Path, token: Token) -> None:
     """Add a token to a file, which is made where it is not there.
 
+    Those of the same name that ended a month ago are forgotten.
+
     Raises
     ------
     TokensError
         If the file cannot be read or written.
     """
     with _changing(file) as entries:
+        entries[:] = [one for one in entries if isinstance(one, str) or not _forgotten(one, token)]
         entries.append(token)
+
+
+def _forgotten(one: Token, other: Token) -> bool:
+    return one.name == other.name and one.until is not None and not one.holds(now=datetime.now(UTC) - _KEPT)
 
 
 def revoke(file: Path, which: str) -> list[Token]:
@@ -298,7 +319,7 @@ def rotate(
         (old,) = found
         if days is None and old.made and old.until:
             days = (old.until - old.made) / timedelta(days=1)
-        token, new = new_token(old.name, old.role, scopes=old.scopes, days=days)
+        token, new = new_token(old.name, old.role, scopes=old.scopes, days=days, note=old.note)
         end = datetime.now(UTC).replace(microsecond=0) + overlap
         kept = [replace(old, until=min(old.until or end, end))] if overlap else []
         at = entries.index(old)
@@ -308,8 +329,12 @@ def rotate(
 
 def _chosen(file: Path, entries: Sequence[Token | str], which: str) -> list[Token]:
     tokens = [one for one in entries if isinstance(one, Token)]
-    if found := [one for one in tokens if one.name == which]:
-        return found
+    for found in (
+        [one for one in tokens if one.digest == which],
+        [one for one in tokens if one.name == which],
+    ):
+        if found:
+            return found
     found = [one for one in tokens if len(which) >= 8 and one.digest.startswith(which)]
     if len(found) != 1:
         raise TokensError(f"{file} has {'several tokens' if found else 'no token'} of {which!r}")
@@ -356,7 +381,9 @@ def _entries(file: Path, wrong: Callable[[TokensError], None] = _raise) -> list[
 def _token(line: str) -> Token:
     parts = _LINE.fullmatch(line)
     if parts is None:
-        raise ValueError("a line is NAME user|operator sha256:DIGEST [scope:…] [made:TIME] [until:TIME]")
+        raise ValueError(
+            "a line is NAME user|operator sha256:DIGEST [scope:…] [made:TIME] [until:TIME] [note:…]"
+        )
     scopes = tuple(parts["scopes"].split(",")) if parts["scopes"] else ()
     if unknown := set(scopes) - set(SCOPES):
         raise ValueError(f"there is no scope '{min(unknown)}'; there are: {', '.join(SCOPES)}")
@@ -364,7 +391,8 @@ def _token(line: str) -> Token:
         datetime.strptime(parts[what], _TIME).replace(tzinfo=UTC) if parts[what] else None
         for what in ("made", "until")
     )
-    return Token(parts["name"], parts["role"], parts["digest"], scopes, made, until)
+    note = unquote(parts["note"] or "", errors="strict")
+    return Token(parts["name"], parts["role"], parts["digest"], scopes, made, until, note)
 
 
 @contextmanager

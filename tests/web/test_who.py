@@ -154,6 +154,12 @@ def test_what_is_put_into_the_address_is_only_text(place: Served) -> None:
     assert "&#34;&lt;script&gt;" in page
 
 
+def test_a_guest_is_sent_to_sign_in_and_a_program_is_told(place: Served) -> None:
+    page = place.get("/tokens?a=b")
+    assert (page.status_code, page.headers["location"]) == (303, "/signin?next=/tokens%3Fa%3Db")
+    assert place.get("/tokens", headers={"Accept": "application/json"}).status_code == 401
+
+
 def test_a_large_form_is_refused(place: Served) -> None:
     assert place.post("/signin", token="x" * 70_000).status_code == 413
 

@@ -53,6 +53,7 @@ def add(
         typer.Option(help="What it is good for: streams, tap, vtp, web, metrics or all; may be given again."),
     ] = None,
     days: Annotated[float | None, typer.Option(help="How long it holds; without end when not given.")] = None,
+    note: Annotated[str, typer.Option(help="What its owner calls it, such as 'laptop'.")] = "",
     tokens: TokensFile = DEFAULT_TOKENS,
 ) -> None:
     """Print a token, once; the file keeps only its fingerprint."""
@@ -60,7 +61,7 @@ def add(
 
     scopes = [one for given in scope or () for one in given.split(",")]
     try:
-        token, made = files.new_token(name, role, scopes=scopes, days=days)
+        token, made = files.new_token(name, role, scopes=scopes, days=days, note=note)
         files.add(tokens, made)
     except files.TokensError as error:
         fail(str(error), 2)
@@ -72,6 +73,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print what the file says of each token."""
+    from rich.markup import escape
     from rich.table import Table
 
     from vobroker import tokens as files
@@ -91,6 +93,7 @@ def list_(
             "fingerprint": one.digest[:8],
             "made": f"{one.made:%Y-%m-%dT%H:%M:%SZ}" if one.made else None,
             "until": f"{one.until:%Y-%m-%dT%H:%M:%SZ}" if one.until else None,
+            "note": one.note or None,
             "holds": one.holds(now=now),
         }
         for one in found
@@ -98,10 +101,10 @@ def list_(
     if as_json:
         print(json.dumps(told, indent=2))
         return
-    grid = Table("name", "role", "scope", "fingerprint", "made", "until", "")
+    grid = Table("name", "role", "scope", "fingerprint", "made", "until", "note", "")
     for line in told:
         *cells, holds = line.values()
-        grid.add_row(*(str(cell or "–") for cell in cells), "" if holds else "[red]ended[/]")
+        grid.add_row(*(escape(str(cell or "–")) for cell in cells), "" if holds else "[red]ended[/]")
     out.print(grid)
 
 

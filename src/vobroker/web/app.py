@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vobroker.filters import Filter, Running
 from vobroker.gateway import create_streams, tell_metrics
+from vobroker.gateway.listening import Gateway
 from vobroker.gateway.metrics import Counted
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
@@ -35,29 +36,14 @@ from vobroker.web.pages import (
     query,
     search,
     signin,
-    sky,
     status,
     streams,
+    tokens,
     voevents,
 )
 from vobroker.web.site import Site, with_saved
 
-PAGES = (
-    live,
-    filter_editor,
-    filters,
-    objects,
-    alerts,
-    events,
-    streams,
-    voevents,
-    query,
-    search,
-    sky,
-    status,
-    signin,
-    platform,
-)
+PAGES = (live, filter_editor, filters, objects, alerts, events, streams, voevents, query, search, status, signin, tokens, platform)
 
 HEADERS = {
     # Everything comes from this server, and nothing that is written into a page can run.
@@ -80,7 +66,6 @@ def create_app(
     filters: Sequence[Filter] | Running = (),
     title: str = "vobroker",
     audit: Path | None = None,
-    backgrounds: Mapping[str, str] | None = None,
 ) -> Starlette:
     """Make the web application of a broker.
 
@@ -95,8 +80,6 @@ def create_app(
         Name of the site.
     audit
         File for one line of JSON a request for a stream.
-    backgrounds
-        HiPS of elsewhere that a reader of the sky page may choose: addresses by name.
 
     The streams of the gateway are beside them, at ``/streams``. ``state.close`` lets all who listen go; it is
     to be called before the server stops.
@@ -111,7 +94,7 @@ def create_app(
         address=tap.address.rpartition("/")[0],
     )
     gateway = streams.state.gateway
-    pages = _pages(Site(tap.archive, running_filters, title, tap, gateway, backgrounds or {}))
+    pages = _pages(tap, gateway, running_filters, title)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -158,14 +141,14 @@ async def _metrics(request: Request) -> Response:
         return PlainTextResponse(f"{error.detail}\n", error.status_code, dict(error.headers or {}))
 
 
-def _pages(site: Site) -> FastAPI:
+def _pages(tap: Service, gateway: Gateway, filters: Running, title: str) -> FastAPI:
     """Make the application of the pages alone."""
-    app = FastAPI(title=site.title, openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.site = site
-    app.state.gateway = site.gateway
+    app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.site = Site(tap.archive, filters, title, tap, gateway)
+    app.state.gateway = gateway
     for page in PAGES:
         app.include_router(page.router)
-    openapi.add_to(app, site.title)
+    openapi.add_to(app, title)
     app.mount("/static", StaticFiles(directory=str(files("vobroker.web") / "static")), name="static")
     errors.add_to(app)
     app.add_middleware(_WithHeaders)
