@@ -79,7 +79,8 @@ def alerts(
     QueryStopped
         After :data:`SECONDS`.
     """
-    joins, parameters = [], []
+    joins: list[str] = []
+    parameters: list[Any] = []
     if chosen.stream is not None:
         joins.append(_STREAM)
         parameters.append(chosen.stream)
@@ -115,7 +116,8 @@ def counts(archive: Archive, chosen: Chosen, order: int) -> tuple[Cells, Cells]:
     QueryStopped
         After :data:`SECONDS`.
     """
-    joins, parameters, where = "", [], "healpix IS NOT NULL"
+    joins, where = "", "healpix IS NOT NULL"
+    parameters: list[Any] = []
     if chosen.stream is not None:
         joins = _STREAM
         parameters.append(chosen.stream)

@@ -14,6 +14,7 @@ from vobroker.archive.rows import jsonable
 from vobroker.votypes.columns import Table
 from vobroker.web import images
 from vobroker.web.downloads import attachment
+from vobroker.web.known import of_alert
 from vobroker.web.limits import Identifier, Name
 from vobroker.web.render import respond
 from vobroker.web.site import Site, SiteHere
@@ -35,6 +36,7 @@ def one_alert(request: Request, site: SiteHere, survey: Name, alert_id: Identifi
     data = {
         "alert": jsonable(row, ALERT),
         "events": [jsonable(event, EVENT) for event in events],
+        **of_alert(site.archive, row),
         "common": _described(jsonable(row, ALERT), ALERT),
         "native": _described(jsonable(native, table), table),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, HTTPException, Path, Request
 from fastapi.responses import Response
@@ -13,7 +14,10 @@ from vobroker.archive.rows import jsonable
 from vobroker.timeseries import LightCurve
 from vobroker.timeseries.formats import FORMATS, format_of, write
 from vobroker.timeseries.plot import describe
+from vobroker.web import finder
+from vobroker.web.asked import tap_address
 from vobroker.web.downloads import attachment
+from vobroker.web.known import NOTHING, of_alert
 from vobroker.web.limits import Name
 from vobroker.web.render import respond, wants_json
 from vobroker.web.site import Site, SiteHere
@@ -22,6 +26,8 @@ router = APIRouter()
 
 MAX_ALERTS = 200
 """Most alerts that the page of an object lists: the last ones."""
+
+_CURVE = "SELECT * FROM measurement\nWHERE object_id = '{}' AND survey = '{}'\nORDER BY mjd"
 
 
 @router.get("/objects/{survey}/{object_id}")
@@ -40,6 +46,8 @@ def one_object(
         "alerts": shown,
         "alerts_in_all": len(alerts),
         "events": [jsonable(row, EVENT) for row in events],
+        **(of_alert(site.archive, alerts[0]) if alerts else NOTHING),
+        "queries": _queries(request, survey, object_id),
         "description": describe(curve),
         "counts": {
             "detection": len(curve.detections),
@@ -50,7 +58,20 @@ def one_object(
     if wants_json(request):
         measurements = [jsonable(row, MEASUREMENT) for row in curve.points.to_pylist()]
         return respond(request, "object.html", data | {"light_curve": measurements})
-    return respond(request, "object.html", data | {"flux": flux})
+    chart = finder.svg(found, alerts[:MAX_ALERTS], data["crossmatch"]) if found["ra"] is not None else ""
+    return respond(request, "object.html", data | {"flux": flux}, page_only={"finder": chart})
+
+
+def _queries(request: Request, survey: str, object_id: str) -> dict[str, str]:
+    """Give the query of the light curve, where to write on it, and its answer as VOTable over TAP."""
+    name, of = (text.replace("'", "''") for text in (object_id, survey))
+    adql = _CURVE.format(name, of)
+    asked = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "votable", "QUERY": adql}
+    return {
+        "adql": adql,
+        "editor": f"/query?{urlencode({'q': adql}, quote_via=quote)}",
+        "tap": f"{tap_address(request)}/sync?{urlencode(asked, quote_via=quote)}",
+    }
 
 
 @router.get("/objects/{survey}/{object_id}/lightcurve.{suffix}")
