@@ -127,6 +127,13 @@ class Enrichment:
         """The tables of the layers, by name."""
         return {layer.table.name: layer.table for layer in self.layers}
 
+    def look(self) -> dict[str, Table]:
+        """Give the tables of the layers as the store has them now, for who compares no alerts."""
+        if self._store is not None:
+            with self._lock:
+                self._look(self._store)
+        return self.tables
+
     def of(self, batch: AlertBatch) -> dict[str, Found]:
         """Compare alerts with every layer; one that fails says why, and does not keep the others."""
         if self._store is not None:
