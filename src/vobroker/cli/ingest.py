@@ -133,7 +133,7 @@ def running_filters(
         chosen_filters(path, enrichment),
         Saved(files_of(archive)),
         limits,
-        enriched=lambda: enrichment.tables,
+        enriched=enrichment.look,
         say=warn,
     )
 

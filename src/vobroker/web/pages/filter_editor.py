@@ -22,8 +22,8 @@ from vobroker.votypes.columns import Table
 from vobroker.web import dictionary, trials
 from vobroker.web.limits import Name
 from vobroker.web.render import fragment, respond, wants_json
-from vobroker.web.site import Site, SiteHere
-from vobroker.web.who import CallerHere, FieldsHere, OwnForm, field
+from vobroker.web.site import Site, SiteHere, site_of
+from vobroker.web.who import CallerHere, FieldsHere, OwnForm, address_of, field
 
 router = APIRouter()
 
@@ -87,7 +87,7 @@ async def post_edit(
 
 
 @router.post("/filters/{name}/withdraw", dependencies=[OwnForm])
-def withdraw(site: SiteHere, caller: CallerHere, name: Name) -> Response:
+def withdraw(request: Request, site: SiteHere, caller: CallerHere, name: Name) -> Response:
     """Take a filter out of the river; its events stay."""
     try:
         site.filters.saved.withdraw(name, caller)
@@ -95,7 +95,7 @@ def withdraw(site: SiteHere, caller: CallerHere, name: Name) -> Response:
         raise HTTPException(error.status, str(error)) from None
     except DatabaseError as error:
         raise HTTPException(503, "Filters cannot be changed now; try again in a moment.") from error
-    site.gateway.audit.note("withdraw filter", who=caller.name, filter=name, status=303)
+    _note(request, "withdraw filter", caller, filter=name)
     site.filters.now()
     return RedirectResponse(f"/filters/{name}", 303)
 
@@ -197,9 +197,7 @@ async def _done(
     try:
         if field(fields, "do") == "save":
             made = await run_in_threadpool(_save, site, caller, name, text)
-            site.gateway.audit.note(
-                "save filter", who=caller.name, filter=name, version=made.version, status=303
-            )
+            _note(request, "save filter", caller, filter=made.name, version=made.version)
             return RedirectResponse(f"/filters/{made.name}", 303)
         attempt = await run_in_threadpool(_attempt, site, caller, name, fields)
         async for said in trials.follow(attempt, caller, site.closing):
@@ -213,6 +211,13 @@ async def _done(
     except SavedError as error:
         status, shown["refused"] = error.status, str(error)
     return await run_in_threadpool(_page, request, site, caller, kept, name, text, status, **shown)
+
+
+def _note(request: Request, what: str, caller: Caller, **more: object) -> None:
+    """Write into the audit log."""
+    site_of(request).gateway.audit.note(
+        what, who=caller.name, address=address_of(request), status=303, **more
+    )
 
 
 def _save(site: Site, caller: Caller, name: str, text: str) -> Filter:
