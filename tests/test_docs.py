@@ -1,7 +1,7 @@
 """Every command in the README and the docs runs as it is written.
 
 A ```console block holds commands behind ``$``. The blocks of one page run in order in one empty folder;
-lines without ``$`` are output, shown to the reader and not compared. The ```python blocks of a page that says
+other lines are output, shown to the reader and not compared. The ```python blocks of a page that says
 ``<!-- python runs -->`` run too, as one program, after the commands. Where a page speaks to Kafka at
 127.0.0.1:19092, the broker that ``make kafka`` starts is there; topics named ``test-...`` are deleted.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,28 @@ BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def commands(page: Path) -> list[str]:
-    """Commands of a page; a line that ends in a backslash goes on in the next."""
-    text = "\n".join(BLOCK.findall(page.read_text())).replace("\\\n", " ")
-    return [line[2:] for line in text.splitlines() if line.startswith("$ ")]
+    """Commands of a page, with the lines that a backslash, a quote or a here-document takes along."""
+    found = []
+    lines = iter("\n".join(BLOCK.findall(page.read_text())).replace("\\\n", " ").splitlines())
+    for line in lines:
+        if line.startswith("$ "):
+            command = line[2:]
+            while goes_on(command):
+                command += f"\n{next(lines)}"
+            found.append(command)
+    return found
+
+
+def goes_on(command: str) -> bool:
+    """Whether a command needs more lines."""
+    first, _, rest = command.partition("\n")
+    if document := re.search(r"<<'(\w+)'", first):
+        return document[1] not in rest.splitlines()
+    try:
+        shlex.split(command, comments=True)
+    except ValueError:  # a quote is open
+        return True
+    return False
 
 
 def delete_topics(brokers: str, script: str) -> None:
