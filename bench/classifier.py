@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     figures = {"the river with context and history": min(without)}
     for name in models:
         figures |= {f"and {name}": min(with_[name]), f"{name} alone": min(alone[name])}
-    rows = [[name, f"{seconds:.2f}", f"{seconds / min(without):.3f}"] for name, seconds in figures.items()]
+    rows = [[name, f"{seconds:.3f}", f"{seconds / min(without):.4f}"] for name, seconds in figures.items()]
     report.show(f"{chosen.alerts:,} alerts", HEADER, rows)
     if chosen.write:
         what = f"{chosen.alerts:,} alerts, on {report.machine()}."
