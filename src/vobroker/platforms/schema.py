@@ -9,10 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from vobroker.platforms.descriptor import (
     BASES,
@@ -29,6 +26,10 @@ from vobroker.platforms.descriptor import (
 )
 from vobroker.platforms.documents import Document
 from vobroker.platforms.errors import DocumentError, Path
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 Schema = dict[str, Any]
 
@@ -125,6 +126,7 @@ def job_schema() -> Schema:
             "summary": {"type": "string"},
             "identity": {"enum": list(IDENTITIES), "description": "The most that one can be"},
             "collaborations": {"type": "array", "items": short, "description": "Of which one is a member"},
+            "accounts": {"type": "array", "items": short, "description": "Places where one has an account"},
             "datasets": {"type": "array", "items": dataset, "minItems": 1, "maxItems": 20},
             "compute": _object(needs),
             "upload": _object({"size": quantity, "rows": count}),
@@ -178,6 +180,8 @@ def _choices(choices: Any) -> str:
 
 @cache
 def _validator(kind: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator  # takes a second to import
+
     return Draft202012Validator(descriptor_schema() if kind == "descriptor" else job_schema())
 
 
