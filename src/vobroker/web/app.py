@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vobroker.filters import Filter, Running
 from vobroker.gateway import create_streams, tell_metrics
-from vobroker.gateway.listening import Gateway
+from vobroker.gateway.guard import Guarded
 from vobroker.gateway.metrics import Counted
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
@@ -36,6 +36,7 @@ from vobroker.web.pages import (
     query,
     search,
     signin,
+    sky,
     status,
     streams,
     tokens,
@@ -43,7 +44,23 @@ from vobroker.web.pages import (
 )
 from vobroker.web.site import Site, with_saved
 
-PAGES = (live, filter_editor, filters, objects, alerts, events, streams, voevents, query, search, status, signin, tokens, platform)
+PAGES = (
+    live,
+    filter_editor,
+    filters,
+    objects,
+    alerts,
+    events,
+    streams,
+    voevents,
+    query,
+    search,
+    sky,
+    status,
+    signin,
+    tokens,
+    platform,
+)
 
 HEADERS = {
     # Everything comes from this server, and nothing that is written into a page can run.
@@ -56,6 +73,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+LARGE = ("tap", "catalogues", "watchlists")
+"""First parts of addresses that take tables, and limit them by role."""
+
 _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """For SVG opened by itself: plots carry their styles, and run nothing."""
 
@@ -66,6 +86,7 @@ def create_app(
     filters: Sequence[Filter] | Running = (),
     title: str = "vobroker",
     audit: Path | None = None,
+    backgrounds: Mapping[str, str] | None = None,
 ) -> Starlette:
     """Make the web application of a broker.
 
@@ -80,6 +101,8 @@ def create_app(
         Name of the site.
     audit
         File for one line of JSON a request for a stream.
+    backgrounds
+        HiPS of elsewhere that a reader of the sky page may choose: addresses by name.
 
     The streams of the gateway are beside them, at ``/streams``. ``state.close`` lets all who listen go; it is
     to be called before the server stops.
@@ -94,7 +117,7 @@ def create_app(
         address=tap.address.rpartition("/")[0],
     )
     gateway = streams.state.gateway
-    pages = _pages(tap, gateway, running_filters, title)
+    pages = _pages(Site(tap.archive, running_filters, title, tap, gateway, backgrounds or {}))
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -112,6 +135,7 @@ def create_app(
         Mount("/", pages),
     ]
     app = Starlette(routes=routes, lifespan=life)
+    app.add_middleware(Guarded, failures=gateway.failures, large=LARGE)
     app.add_middleware(Counted, metrics=gateway.metrics)
     app.state.gateway = gateway
 
@@ -141,14 +165,14 @@ async def _metrics(request: Request) -> Response:
         return PlainTextResponse(f"{error.detail}\n", error.status_code, dict(error.headers or {}))
 
 
-def _pages(tap: Service, gateway: Gateway, filters: Running, title: str) -> FastAPI:
+def _pages(site: Site) -> FastAPI:
     """Make the application of the pages alone."""
-    app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.site = Site(tap.archive, filters, title, tap, gateway)
-    app.state.gateway = gateway
+    app = FastAPI(title=site.title, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.site = site
+    app.state.gateway = site.gateway
     for page in PAGES:
         app.include_router(page.router)
-    openapi.add_to(app, title)
+    openapi.add_to(app, site.title)
     app.mount("/static", StaticFiles(directory=str(files("vobroker.web") / "static")), name="static")
     errors.add_to(app)
     app.add_middleware(_WithHeaders)
