@@ -158,14 +158,18 @@ def _offered(wanted: tuple[int | None, int | None], most: float | None) -> dict[
 
 
 def _mapping(around: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = around.get(name) or {}
+    found = around.get(name)
+    if found is None:
+        return {}
     if not isinstance(found, dict):
         raise PlatformError(f"{name} has to be an object")
     return found
 
 
 def _list(around: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    found = around.get(name) or []
+    found = around.get(name)
+    if found is None:
+        return []
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise PlatformError(f"{name} has to be a list of objects")
     return found
