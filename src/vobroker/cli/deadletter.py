@@ -122,7 +122,6 @@ def retry(
     except ValueError as error:
         fail(str(error), 2)
     enrichment = enrichment_of(archive)
-    chosen = [] if no_filters else running_filters(filters, archive, enrichment)
     opened(archive).close()  # there must be one: it is not made here
     turns = access(archive)
     try:
@@ -132,7 +131,7 @@ def retry(
                 schemas=places,
                 numbers=numbers or (),
                 reason=reason,
-                filters=chosen,
+                filters=[] if no_filters else running_filters(filters, archive, enrichment),
                 enrichment=enrichment,
                 voevents=files_of(archive) / "voevents",
             )

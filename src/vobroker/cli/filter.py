@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -209,7 +209,7 @@ def cost(
     out.print(table)
 
 
-def _kept(archive: str) -> list[dict[str, object]]:
+def _kept(archive: str) -> list[dict[str, Any]]:
     """Give the filters of users, with how they stand."""
     from vobroker.filters import Saved
     from vobroker.filters.compile import header

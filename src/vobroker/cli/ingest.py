@@ -24,7 +24,7 @@ from vobroker.cli.common import (
 if TYPE_CHECKING:
     from vobroker.enrich import Enrichment
     from vobroker.filters import Filter, Running
-    from vobroker.pipeline.river import Counts
+    from vobroker.pipeline.river import Counts, Filters
     from vobroker.roles import Limits
 
 
@@ -60,7 +60,7 @@ def ingest(
     from vobroker.sources import files
 
     enrichment = enrichment_of(archive)
-    chosen = [] if no_filters else running_filters(filters, archive, enrichment)
+    chosen: Filters = [] if no_filters else running_filters(filters, archive, enrichment)
     try:
         source = default_schemas(folder=schemas, registry=registry)
     except ValueError as error:

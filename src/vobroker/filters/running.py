@@ -147,7 +147,7 @@ class Running(Mapping[str, Filter]):
             try:
                 made = compile_filter(name, kept.now.text, tables)
             except AdqlError as error:
-                left_out[name] = error.describe()["message"]
+                left_out[name] = error.message
                 continue
             budget = Budget.of(self._limits[kept.role])
             compiled[name] = kept.now.number, replace(made, owner=kept.owner, budget=budget)

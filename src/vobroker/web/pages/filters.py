@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
@@ -100,13 +100,13 @@ def one_filter(
 _COUNTS = ("seen", "passed", "rejected", "failed")
 
 
-def _sums(nights: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def _sums(nights: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {count: sum(row[count] for row in nights) for count in _COUNTS}
 
 
 def _judged(nights: Iterable[Mapping[str, Any]], version: str) -> dict[str, int]:
     """Give the counts of one version."""
-    return _sums(row for row in nights if row["version"] == version)
+    return _sums([row for row in nights if row["version"] == version])
 
 
 def _all_kept(site: Site) -> Mapping[str, Kept]:
