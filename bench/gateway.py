@@ -43,9 +43,9 @@ def serve(folder: Path) -> None:
     from vobroker.alerts.schemas import default_schemas
     from vobroker.archive import open_archive
     from vobroker.cli.serving import listen as listening
+    from vobroker.cli.serving import settings
     from vobroker.filters import compile_filter
     from vobroker.gateway import create_app, create_streams
-    from vobroker.gateway.patience import Patient
     from vobroker.pipeline.river import run
     from vobroker.roles import read_roles
     from vobroker.sources.simulator import as_raw_batches, simulate
@@ -59,7 +59,8 @@ def serve(folder: Path) -> None:
         streams = create_streams(
             archive, read_roles(folder / "roles.toml"), filters=filters, requests_a_minute=1e9
         )
-        config = uvicorn.Config(create_app(streams), http=Patient, log_level="error", backlog=8192)
+        config = settings(create_app(streams))
+        config.backlog = 8192
 
         def flow() -> None:
             print(listener.getsockname()[1], flush=True)

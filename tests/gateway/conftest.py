@@ -16,9 +16,9 @@ import uvicorn
 
 from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import Archive, open_archive
+from vobroker.cli.serving import settings
 from vobroker.filters import Filter, compile_filter
 from vobroker.gateway import create_app, create_streams
-from vobroker.gateway.patience import Patient
 from vobroker.pipeline.river import run
 from vobroker.roles import Roles, read_roles
 from vobroker.sources.simulator import as_raw_batches, simulate
@@ -62,10 +62,7 @@ def serving(
     """Serve a gateway from a thread, as the command does."""
     listener = socket.create_server(("127.0.0.1", 0))
     streams = create_streams(archive, roles, filters=filters, audit=audit, requests_a_minute=6000)
-    config = uvicorn.Config(
-        create_app(streams), http=Patient, log_level="error", server_header=False, timeout_graceful_shutdown=3
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(settings(create_app(streams)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -98,6 +98,22 @@ def test_a_web_socket_carries_the_lines(served: Served, flow: Flow) -> None:
         with pytest.raises(InvalidStatus) as refused, connect(f"{address}/streams/{path}"):
             pass
         assert refused.value.response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("said", "times", "code"), [("x" * 1000, 10_000, 1008), ("x" * 100_000, 1, 1009)], ids=["much", "long"]
+)
+def test_who_talks_on_a_web_socket_is_let_go(
+    served: Served, flow: Flow, said: str, times: int, code: int
+) -> None:
+    flow()
+    with connect(f"{served.address.replace('http', 'ws')}/streams/all/ws") as socket:
+        with suppress(ConnectionClosed):
+            for _ in range(times):
+                socket.send(said)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(60)
+        assert closed.value.rcvd.code == code
 
 
 def test_pages_in_each_form_lead_to_the_next(served: Served, flow: Flow) -> None:

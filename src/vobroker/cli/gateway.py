@@ -36,13 +36,15 @@ def gateway(
         float,
         typer.Option(help="Requests that an address may make a minute; a tenth of them at once.", min=1),
     ] = 3000,
+    address: Annotated[
+        str, typer.Option(help="Public address, when it is not that of each request: behind a proxy.")
+    ] = "",
     title: Annotated[str, typer.Option(help="Name of the site.")] = "vobroker",
     log: LogOption = None,
 ) -> None:
     """Serve until interrupted; listeners are told to come back, and go on from their cursors."""
     from vobroker.archive import ArchiveError, open_archive
     from vobroker.gateway import CursorError, create_app, create_streams
-    from vobroker.gateway.patience import Patient
 
     begin(log)
     allowed = read_allowed(roles, tokens)
@@ -58,9 +60,10 @@ def gateway(
                     title=title,
                     audit=audit,
                     requests_a_minute=requests,
+                    address=address,
                 )
                 out.print(f"[bold]{title}[/] streams at {here}   Ctrl-C ends it", highlight=False)
-                serve_app(create_app(streams), listener, http=Patient, ws_max_size=64_000)
+                serve_app(create_app(streams), listener)
         except (ArchiveError, CursorError) as error:
             fail(str(error))
         except OSError as error:

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vobroker.cli.common import fail
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    import uvicorn
     from starlette.applications import Starlette
 
 DEFAULT_PORT = 8080
 _TRIED = 20  # ports after the default one
 
+HEAD_BYTES = 65_536
+"""Longest head of a request: a query of ADQL can be in its address."""
 
-def serve_app(app: Starlette, listener: socket.socket, **options: Any) -> None:
+MESSAGE_BYTES = 64_000
+"""Longest message that a WebSocket takes; there is nothing to say."""
+
+MOST = 40_000
+"""Most connections at a time; one more is told to come later."""
+
+OF_ONE = 1000
+"""Most connections of one address; a proxy on this machine may have more."""
+
+OTHER_FILES = 512
+"""Files that are left for other things than connections."""
+
+
+def serve_app(app: Starlette, listener: socket.socket) -> None:
     """Serve until a signal ends it; open streams then end by themselves.
 
     Parameters
@@ -27,27 +44,50 @@ def serve_app(app: Starlette, listener: socket.socket, **options: Any) -> None:
         Its ``state.close`` lets those go who listen.
     listener
         Where it is served.
-    options
-        Further settings of uvicorn.
     """
     import uvicorn
-    from uvicorn.config import LOGGING_CONFIG
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             app.state.close()
             super().handle_exit(sig, frame)
 
-    config = uvicorn.Config(
+    Server(settings(app)).run(sockets=[listener])
+
+
+def settings(app: Starlette) -> uvicorn.Config:
+    """Give the settings of the server: what a caller may hold of it, whoever calls."""
+    import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
+
+    from vobroker.gateway.patience import patient
+
+    return uvicorn.Config(
         app,
         log_config=None if logging.root.handlers else LOGGING_CONFIG,
         log_level="warning",
         server_header=False,
         headers=[("Server", "vobroker")],
         timeout_graceful_shutdown=3,
-        **options,
+        http=patient(OF_ONE),
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        limit_concurrency=_connections(),
+        backlog=2048,
+        ws_max_size=MESSAGE_BYTES,
+        ws_max_queue=4,
     )
-    Server(config).run(sockets=[listener])
+
+
+def _connections() -> int:
+    """Give how many connections there may be: as many as files can be open, but for those of the archive."""
+    soft, hard = (
+        MOST + OTHER_FILES if limit == resource.RLIM_INFINITY else limit
+        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
+    if soft < (wanted := min(hard, MOST + OTHER_FILES)):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return min(MOST, max(soft // 2, soft - OTHER_FILES))
 
 
 def listen(host: str, port: int | None, default: int = DEFAULT_PORT) -> socket.socket:

@@ -30,6 +30,7 @@ from vobroker.gateway import openapi
 from vobroker.gateway.access import Audit, Listeners, Rate
 from vobroker.gateway.cursor import CURSOR, Cursors
 from vobroker.gateway.endless import EVENTS, HEARTBEAT, LINES, SEND_SECONDS, as_line
+from vobroker.gateway.guard import Guarded
 from vobroker.gateway.hub import Hub
 from vobroker.gateway.listening import (
     HEADERS,
@@ -54,6 +55,9 @@ MAX_WAIT = 60
 """Most seconds that a page waits for its first alert."""
 
 MAX_PAGE = 1000
+
+MAX_SAID = 100
+"""Messages of a listener after which it is let go: there is nothing to say."""
 
 
 class TextForm(StrEnum):
@@ -184,6 +188,7 @@ def create_app(streams: FastAPI) -> Starlette:
         Mount("/streams", streams),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refused})
+    app.add_middleware(Guarded, failures=streams.state.gateway.failures)
     app.add_middleware(Counted, metrics=streams.state.gateway.metrics)
     app.state.gateway = streams.state.gateway
     app.state.close = streams.state.close
@@ -366,9 +371,12 @@ async def _follow(socket: WebSocket, asked: Asked, form: str) -> None:
 
 
 async def _until_gone(socket: WebSocket) -> None:
+    """Wait until the listener has left, or has said more than who listens has to say."""
     with suppress(WebSocketDisconnect, RuntimeError):
-        while (await socket.receive())["type"] != "websocket.disconnect":
-            pass
+        for _ in range(MAX_SAID):
+            if (await socket.receive())["type"] == "websocket.disconnect":
+                return
+        await socket.close(1008, "You are here to listen.")
 
 
 async def _health(_: Request) -> Response:

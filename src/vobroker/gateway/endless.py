@@ -21,7 +21,7 @@ LINES = "application/x-ndjson"
 HEARTBEAT = 15.0
 """Seconds after which a listener gets a sign of life when there is nothing else."""
 
-SEND_SECONDS = 60.0
+SEND_SECONDS = 30.0
 """Time for a listener to take what is sent; who does not is let go, and may go on from its cursor."""
 
 

@@ -70,12 +70,11 @@ def caller_of(connection: HTTPConnection, scope: str = "streams") -> Caller:
     """Tell who asks, and refuse who asks too often or has no token for this."""
     gateway = gateway_of(connection)
     address = address_of(connection)
-    if wait := max(gateway.requests.wait(address), gateway.failures.exhausted(address)):
+    if wait := gateway.requests.wait(address):
         raise HTTPException(429, "You ask too often.", {"Retry-After": f"{wait:.0f}"})
     try:
         return caller_with(gateway.roles, connection.headers.get("authorization", ""), scope)
     except TapError as error:
-        gateway.failures.wait(address)
         gateway.audit.note("token", who="", address=address, status=401)
         raise HTTPException(401, f"{error}".capitalize() + ".", {"WWW-Authenticate": "Bearer"}) from None
 

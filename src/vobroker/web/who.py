@@ -89,12 +89,11 @@ def caller_of(request: Request) -> Caller:
     header = request.headers.get("authorization")
     if header is None:
         return by_session(request)
-    address = address_of(request)
-    may_try(site, address)
     try:
         return caller_with(site.tap.roles, header, SCOPE)
     except TapError as error:
-        failed(site, address, "token")
+        # The guard before all pages counts it.
+        site.gateway.audit.note("token", who="", address=address_of(request), status=401)
         raise HTTPException(401, f"{error}".capitalize() + ".", {"WWW-Authenticate": "Bearer"}) from None
 
 
