@@ -30,6 +30,7 @@ GROUPS = (
     "serve",
     "notebook",
     "token",
+    "platform",
     "doctor",
     "adql",
     "bench",

@@ -14,7 +14,7 @@ from vobroker.platforms.read import content
 from vobroker.platforms.schema import validate
 from vobroker.platforms.units import UnitError, in_unit
 
-SHIPPED = files("vobroker.platforms") / "jobs"
+SHIPPED = files("vobroker.platforms") / "examples"
 """Jobs that come with the package, as examples."""
 
 _UNITS = {

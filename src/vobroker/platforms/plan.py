@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from vobroker.platforms.descriptor import CLOSENESS, IDENTITIES, OF_SESSION, Fact, Facts, Item, Platform
 from vobroker.platforms.jobs import Job, Need
@@ -97,6 +98,15 @@ class Choice:
     seconds: float
     exact: bool
     words: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it for programs."""
+        told = {
+            name: getattr(self, name)
+            for name in ("role", "state", "rung", "moved", "seconds", "exact", "words")
+        }
+        parts = {name: [asdict(one) for one in getattr(self, name)] for name in ("terms", "steps", "moves")}
+        return {"platform": self.platform.id, **told, **parts, "missing": list(self.missing)}
 
     @property
     def key(self) -> tuple[int, int, int, int, bool, float, str]:
@@ -285,22 +295,24 @@ def _copy(job: Job, need: Need, platform: Platform, platforms: Iterable[Platform
             continue
         allowed = _let_in(job, dataset.facts, need.id, need.id)
         closeness = dataset.facts["closeness"]
+        what = f"the {size(need.amount)} of {need.id}"
         asked = need.query and (closeness is None or closeness.value not in MOVED)
         if allowed.state == NO:
             refused = allowed.text
         elif source is platform:
             rung = "provider" if closeness is None else closeness.value
-            state, text = allowed.state, f"{need.id} is {CLOSENESS[rung]}"
+            state, text = allowed.state, f"{what} are {CLOSENESS[rung]}"
             if closeness is None:
-                text += "; whether it is nearer is not documented"
+                text += ", whether nearer is not documented"
             if closeness is None and asked:
-                state, text = UNKNOWN, f"{text}, nor whether it can be queried"
+                state, text = UNKNOWN, f"{text}, nor whether they can be queried"
             return _Copy(need, Term(need.id, state, text), rung, source, dataset, asked)
         elif need.query and not job.compute:
             refused = f"{need.id} is in no database there"
         else:
             state = UNKNOWN if asked and closeness is None else allowed.state
-            what = f"the result of a query on {need.id}" if asked else need.id
+            if asked:
+                what = f"the {size(need.result or 0)} that a query on {need.id} gives"
             text = f"{what} would be copied from {source.title}"
             return _Copy(need, Term(need.id, state, text), "remote", source, dataset, asked)
     return _Copy(need, Term(need.id, NO, refused), "remote")
