@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -8,6 +9,10 @@ from astropy.io.votable.ucd import check_ucd
 
 from vobroker.alerts.columns import ARCHIVE
 from vobroker.archive import Archive, ArchiveError, open_archive, tables
+from vobroker.enrich.context import TABLE as CONTEXT
+from vobroker.enrich.history import TABLE as HISTORY
+from vobroker.enrich.layer import CROSSMATCH
+from vobroker.enrich.skymap import TABLE as SKYMAP
 from vobroker.votypes.columns import Column, Table
 
 
@@ -27,6 +32,17 @@ def test_every_column_says_what_it_is(table: Table) -> None:
     for column in table:
         assert column.description, column.name
         assert check_ucd(column.ucd, check_controlled_vocabulary=True), (column.name, column.ucd)
+
+
+MADE_HERE = (CONTEXT, CROSSMATCH, HISTORY, SKYMAP)
+
+
+@pytest.mark.parametrize("table", MADE_HERE, ids=lambda table: table.name)
+def test_what_alerts_are_enriched_with_says_what_it_is_and_keeps_it(archive: Archive, table: Table) -> None:
+    test_every_column_says_what_it_is(table)
+    kept = replace(table, name="skymap_gw") if table is SKYMAP else table
+    assert tables.grow_native(archive._db, kept).columns == kept.columns
+    assert archive.tables()[kept.name].columns == kept.columns
 
 
 def native(**types: str) -> Table:

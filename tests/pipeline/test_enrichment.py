@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -150,11 +151,42 @@ def test_all_matches_are_there_the_best_first(flowed: Flowed) -> None:
     assert archive.tables()["history"]["brightest_mjd"].system == "TAI_MJD"
 
 
-def test_an_archive_with_matches_is_whole_and_so_is_its_copy(flowed: Flowed, tmp_path: Path) -> None:
+def test_an_archive_with_matches_is_whole_and_so_is_its_copy(
+    flowed: Flowed, store: Path, tmp_path: Path
+) -> None:
     archive, _, _ = flowed
     assert check(archive).faults == []
-    copied = copy(archive, place(tmp_path / "copy"))
+    beside = Path(archive.place) / "catalogues"
+    if archive.platform == "duckdb":
+        shutil.copytree(store, beside)
+    try:
+        copied = copy(archive, place(tmp_path / "copy"))
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
     assert (copied.rows["match_known"], copied.rows["crossmatch"]) == (60, 120)
+    if archive.platform != "duckdb":
+        return
+    assert set(copied.catalogues) == {"known", "north", "bright"}
+    with open_archive(tmp_path / "copy") as again:
+        assert check(again).catalogues == 3
+        assert set(Enrichment.open(tmp_path / "copy" / "catalogues").tables) == set(
+            Enrichment.open(store).tables
+        )
+        db = again._db  # type: ignore[attr-defined]
+        db.execute(
+            "DELETE FROM crossmatch WHERE rank = 1 AND alert_id = (SELECT min(alert_id) FROM crossmatch)"
+        )
+        db.execute("INSERT INTO history BY NAME SELECT 'lsst' AS survey, 7 AS alert_id")
+        (part,) = (tmp_path / "copy" / "catalogues" / "known").rglob("Npix=*.parquet")
+        data = bytearray(part.read_bytes())
+        data[20] ^= 255
+        part.write_bytes(data)
+        told = check(again).faults
+    assert [one for one in told if "ranked from 1 on" in one]
+    assert [one for one in told if "match_known does not have" in one]
+    assert "history has lsst alert 7, which is not there" in told
+    assert [one for one in told if one.startswith("the catalogue known is damaged")], told
+    assert len(told) == 4
 
 
 def test_matching_again_replaces_what_was_stored(

@@ -14,7 +14,7 @@ import zstandard
 from vobroker.alerts.columns import DEAD_LETTER
 from vobroker.alerts.origin import Origin
 from vobroker.alerts.packets import RawBatch, unwrap
-from vobroker.archive import replay
+from vobroker.archive import catalogues, replay
 from vobroker.archive.archive import Archive
 from vobroker.archive.balance import faults
 from vobroker.archive.bulk import BulkReader
@@ -109,8 +109,8 @@ class Checked:
     ----------
     faults
         A sentence each; empty where all is well.
-    alerts, packets, dead_letters
-        How many were looked at.
+    alerts, packets, dead_letters, catalogues
+        How many were looked at; regions, maps and classifiers count among the catalogues.
     size
         Bytes of the packets as they arrived.
     """
@@ -119,6 +119,7 @@ class Checked:
     alerts: int = 0
     packets: int = 0
     dead_letters: int = 0
+    catalogues: int = 0
     size: int = 0
 
 
@@ -129,14 +130,15 @@ def check(
 
     Received alerts must be archived, duplicates or dead letters. Each alert must be there once, with its
     packet, its native columns and its object; each packet must be readable, of the size and the digest that
-    it had when it came; and so must each dead letter.
+    it had when it came; and so must each dead letter. Rows of enrichment must be of alerts that are there,
+    and the catalogues beside the archive must be whole.
 
     Parameters
     ----------
     archive
         The archive.
     packets
-        Whether the packets are read.
+        Whether the packets, and the rows of catalogues, are read.
     watch
         Called with what has been looked at so far, and the number of packets in all.
 
@@ -147,8 +149,11 @@ def check(
     """
     found = Checked(faults(archive))
     found.alerts = archive.query("SELECT count(*) AS n FROM alert")["n"][0].as_py()
-    for sentence, sql, parameters in _rules(archive):
+    for sentence, sql, parameters in (*_rules(archive), *catalogues.rules(archive)):
         found.faults += _cases(archive, sentence, sql, parameters)
+    for _, fault in catalogues.faults(archive, rows=packets):
+        found.catalogues += 1
+        found.faults += [fault] if fault else []
     with archive.bulk() as reader:
         total = reader.count(PACKETS) if packets else 0
         watch(found, total)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from vobroker.archive import catalogues
 from vobroker.archive.archive import Archive
 from vobroker.archive.bulk import BulkReader, BulkWriter
 from vobroker.archive.contents import PACKETS, contents
@@ -33,9 +34,9 @@ class Step:
     Attributes
     ----------
     doing
-        ``copying``, ``indexing`` or ``verifying``.
+        ``copying``, ``indexing``, ``verifying`` or ``copying catalogues``.
     table
-        The table in hand.
+        The table, or the catalogue, in hand.
     done, rows
         Rows of all tables so far, and in the end.
     size
@@ -72,6 +73,8 @@ class Copied:
         SHA-256 of all packets, as they are compressed, in order of arrival.
     replaced
         Texts with a character that the new engine cannot hold.
+    catalogues
+        Bytes by name of the catalogues, regions, maps and classifiers that were copied along.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -79,10 +82,11 @@ class Copied:
     ledger: dict[str, int] = field(default_factory=dict)
     digest: str = ""
     replaced: int = 0
+    catalogues: dict[str, int] = field(default_factory=dict)
 
 
 def copy(source: Archive, target: Place, *, watch: Callable[[Step], None] = lambda _: None) -> Copied:
-    """Copy a whole archive.
+    """Copy a whole archive, with the catalogues beside it.
 
     Parameters
     ----------
@@ -100,6 +104,8 @@ def copy(source: Archive, target: Place, *, watch: Callable[[Step], None] = lamb
         not to be the same. There is no archive in the target then.
     """
     copied = Copied()
+    here, there = catalogues.store_of(source.place), catalogues.store_of(target)
+    along = catalogues.to_copy(here, there)
     with source.bulk() as reader, _new(target, source) as writer:
         natives = reader.natives()
         writer.make(natives)
@@ -123,6 +129,14 @@ def copy(source: Archive, target: Place, *, watch: Callable[[Step], None] = lamb
             raise ArchiveError("the copy of the ledger has other sums")
         copied.digest = sums[-1].digest
         copied.replaced = writer.replaced
+        for name in along:
+            step = Step("copying catalogues", 0, name)
+
+            def show(size: int, step: Step = step) -> None:
+                step.size += size
+                watch(step)
+
+            copied.catalogues[name] = catalogues.copied(here, there, name, show)
     return copied
 
 

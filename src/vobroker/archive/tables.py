@@ -21,6 +21,7 @@ from vobroker.alerts.surveys import native_system
 from vobroker.archive.errors import ArchiveError
 from vobroker.enrich.history import TABLE as HISTORY
 from vobroker.enrich.layer import CONTEXT, CROSSMATCH, enriched
+from vobroker.enrich.store import system_of
 from vobroker.voevent.columns import VOEVENT, VOEVENT_CITATION, VOEVENT_PARAM
 from vobroker.votypes.columns import Column, Table
 from vobroker.votypes.types import TYPES
@@ -167,15 +168,12 @@ def native_tables(db: DuckDBPyConnection, name: str | None = None) -> dict[str, 
     return as_tables([dict(zip(noted, row, strict=True)) for row in rows])
 
 
-_TIMES = {(HISTORY.name, column.name) for column in HISTORY if column.system}
-
-
 def as_tables(rows: Iterable[dict[str, str]]) -> dict[str, Table]:
     """Give the native tables that the rows of ``native_column`` describe."""
     columns: dict[str, list[Column]] = {}
     for row in rows:
         survey, name, kind, unit, ucd, description = row.values()
-        system = HISTORY[name].system if (survey, name) in _TIMES else native_system(survey, name)
+        system = system_of(survey, name) if enriched(survey) else native_system(survey, name)
         columns.setdefault(survey, []).append(Column(name, kind, unit, ucd, description, system=system))
     return {name: Table(name, tuple(found), _description(name)) for name, found in columns.items()}
 

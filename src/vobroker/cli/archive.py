@@ -92,7 +92,8 @@ def check(
     else:
         what = f"{found.packets:,} packets ({_bytes(found.size)})" if packets else "no packets"
         out.print(
-            f"looked at {found.alerts:,} alerts, {what} and {found.dead_letters:,} dead letters",
+            f"looked at {found.alerts:,} alerts, {what}, {found.dead_letters:,} dead letters and"
+            f" {found.catalogues:,} catalogues, regions, maps and classifiers",
             highlight=False,
         )
     if found.faults:
@@ -111,8 +112,9 @@ def copy(
     archive: ArchiveOption = DEFAULT_ARCHIVE,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy everything that is in the archive; what is at the other place must be empty."""
+    """Copy everything that is in the archive, and its catalogues; the other place must be empty."""
     from vobroker.archive import ArchiveError, place
+    from vobroker.archive.catalogues import store_of
     from vobroker.archive.copy import copy as copy_whole
 
     began = time.monotonic()
@@ -153,6 +155,13 @@ def copy(
         highlight=False,
         soft_wrap=True,
     )
+    if copied.catalogues:
+        out.print(
+            f"with {', '.join(copied.catalogues)} ({_bytes(sum(copied.catalogues.values()))}) in"
+            f" {store_of(to)}",
+            highlight=False,
+            soft_wrap=True,
+        )
     ledger = copied.ledger
     out.print(
         f"ledger on both sides: {ledger['received']:,} received = {ledger['archived']:,} archived"
@@ -173,7 +182,8 @@ class _Clock:
     def show(self, what: str, done: int, total: int, size: int) -> None:
         """Show how much is done, and how fast."""
         seconds = max(time.monotonic() - self._began, 1e-3)
-        note = f"{what} · {done / seconds:,.0f} rows/s · {_bytes(size / seconds)}/s" if done else what
+        rate = f"{done / seconds:,.0f} rows/s · " if done else ""
+        note = f"{what} · {rate}{_bytes(size / seconds)}/s" if size else what
         self._bar.update(self._task, completed=done, total=total or None, note=note)
 
 

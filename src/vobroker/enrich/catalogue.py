@@ -127,6 +127,8 @@ class Info:
         Magnitudes that the 0, 1/1024, ... 1 part of the entries do not exceed; empty without magnitudes.
     density
         Entries per square arcsec, where there are some.
+    owner
+        Whose it is; that of the operators when empty.
     """
 
     name: str
@@ -143,6 +145,7 @@ class Info:
     fainter: tuple[float, ...] = ()
     density: float = 0.0
     version: int = _VERSION
+    owner: str = ""
 
     @property
     def table(self) -> str:
@@ -200,6 +203,7 @@ def add(
     columns: tuple[str, ...] = (),
     description: str = "",
     origin: str = "",
+    owner: str = "",
     most: int = MAX_ROWS,
     watch: Callable[[str, int, int | None], None] = lambda doing, done, total: None,
 ) -> Added:
@@ -221,6 +225,8 @@ def add(
         Columns to keep besides those that play a part; all when none is named.
     description, origin
         For people.
+    owner
+        Whose it is.
     most
         Most rows.
     watch
@@ -247,6 +253,7 @@ def add(
                 added=datetime.now(UTC).isoformat(timespec="seconds"),
                 roles=roles,
                 columns=kept,
+                owner=owner,
                 **made,
             )
             (folder / INFO).write_text(json.dumps(asdict(info), indent=1) + "\n")

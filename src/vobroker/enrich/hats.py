@@ -100,7 +100,9 @@ def write(
     for order, pixel, start, stop in parts:
         file = dataset / place(order, pixel)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(file, target, compression="zstd", metadata_collector=collected) as writer:
+        with pq.ParquetWriter(
+            file, target, compression="zstd", metadata_collector=collected, write_page_checksum=True
+        ) as writer:
             for first in range(start, stop, 8 * GROUP):
                 last = min(first + 8 * GROUP, stop)
                 rows = taken(first, last).add_column(0, CELL.name, pa.array(cells[first:last]))
@@ -188,13 +190,24 @@ class Partitions:
         back[order] = np.arange(len(order))
         return pa.concat_tables(pieces).combine_chunks().take(pa.array(back))
 
+    def count(self, *, read: bool) -> int:
+        """Give the number of rows in all files, which are read or asked; damage is an error of pyarrow."""
+        number = 0
+        for path in self._files:
+            with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
+                if read:
+                    number += sum(len(batch) for batch in file.iter_batches(GROUP))
+                else:
+                    number += file.metadata.num_rows
+        return number
+
     def _group(self, number: int) -> pa.Table:
         with self._lock:
             if number in self._kept:
                 self._kept.move_to_end(number)
                 return self._kept[number]
         file, group = self._groups[number]
-        with pq.ParquetFile(self._files[file], memory_map=True) as opened:
+        with pq.ParquetFile(self._files[file], memory_map=True, page_checksum_verification=True) as opened:
             rows = opened.read_row_group(group, columns=self._names, use_threads=False).combine_chunks()
         with self._lock:
             self._size += rows.nbytes if number not in self._kept else 0

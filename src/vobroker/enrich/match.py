@@ -167,6 +167,27 @@ class Matcher:
             None if chance is None else -np.expm1(-chance[order]),
         )
 
+    def check(self, *, rows: bool) -> None:
+        """Look whether all entries are there, and can be read.
+
+        Raises
+        ------
+        EnrichError
+            If they are not.
+        """
+        try:
+            there = self._rows.count(read=rows)
+        except (OSError, pa.ArrowException) as error:
+            raise EnrichError(
+                f"the {self.info.kind} {self.info.name} is damaged: {str(error).splitlines()[0][:300]}"
+            ) from error
+        counted = {there, sum(map(len, self._classes)), *(len(each) for each in self._entries.values())}
+        if counted != {self.info.rows}:
+            raise EnrichError(
+                f"the {self.info.kind} {self.info.name} is damaged: it has {self.info.rows:,} entries, and"
+                f" {' and '.join(f'{number:,}' for number in sorted(counted - {self.info.rows}))} are there"
+            )
+
     def rows(self, entry: Rows) -> pa.Table:
         """Give entries of the catalogue by their rows, in its own columns."""
         try:

@@ -45,7 +45,7 @@ _LEVEL = Column(
     "Probability of the smallest credible region with the alert in it",
 )
 _DENSITY = Column(
-    "density", "DOUBLE", "sr**-1", "stat.probability;arith.rate", "Probability per steradian there"
+    "density", "DOUBLE", "sr**-1", "stat.probability;phys.angArea", "Probability per steradian there"
 )
 _EVENT = Column(
     "event_mjd", "DOUBLE", "d", "time.epoch", "When the event was, MJD in TAI; null if the map does not tell",
@@ -61,6 +61,8 @@ _SIGMA = Column(
     "stat.stdev;pos.distance",
     "Scale parameter of the distance there (DISTSIGMA)",
 )
+TABLE = Table(KIND, (*KEYS, _LEVEL, _DENSITY, _EVENT, _MU, _SIGMA), "The alerts in a sky map")
+"""What the table of a map with distances has."""
 
 Reals = NDArray[np.float64]
 
@@ -233,10 +235,9 @@ class SkyMap:
         if info.distances:
             names = tuple(_DISTANCES.values())
             self._distances = dict(zip(names, load(folder, Info, names)[1], strict=True))
-        more = (_MU, _SIGMA) if info.distances else ()
         self.table = Table(
             info.table,
-            (*KEYS, _LEVEL, _DENSITY, _EVENT, *more),
+            TABLE.columns if info.distances else TABLE.columns[: -len(_DISTANCES)],
             f"The alerts in the credible region of {100 * info.level:g} % of the sky map {info.name}",
         )
 

@@ -17,6 +17,7 @@ from vobroker.enrich.classifiers import classifier
 from vobroker.enrich.classifiers.classifier import Classifier
 from vobroker.enrich.context import Context
 from vobroker.enrich.errors import EnrichError
+from vobroker.enrich.history import TABLE as HISTORY_TABLE
 from vobroker.enrich.history import History
 from vobroker.enrich.layer import CROSSMATCH, Found, Layer
 from vobroker.enrich.match import Matcher
@@ -86,6 +87,37 @@ def remove(store: Path, name: str, kind: str) -> None:
     gone = store / f".{name}.gone"
     shutil.rmtree(gone, ignore_errors=True)
     folder.rename(gone)
+    shutil.rmtree(gone)
+
+
+def take(store: Path, made: Path, name: str, kind: str, *, replace: bool) -> None:
+    """Take something that was made elsewhere on the same disk into a store.
+
+    Parameters
+    ----------
+    store
+        Folder of all.
+    made
+        The folder of it.
+    name, kind
+        What it is to be called, and what it is.
+    replace
+        Whether it takes the place of one that is there, or of none.
+
+    Raises
+    ------
+    EnrichError
+        If there is one, or is none, or what is there is of another kind.
+    """
+    if not replace:
+        made.rename(catalogue.free_place(store, name, kind))
+        return
+    if not (store / name).is_dir() or catalogue.kind_of(store / name, kind) != kind:
+        raise EnrichError(f"there is no {kind} called '{name}' any more")
+    gone = store / f".{name}.gone"
+    shutil.rmtree(gone, ignore_errors=True)
+    (store / name).rename(gone)
+    made.rename(store / name)
     shutil.rmtree(gone)
 
 
@@ -172,6 +204,34 @@ _HISTORY = History()
 def layer(folder: Path) -> AnyLayer:
     """Open one thing of a store."""
     return LAYERS.get(catalogue.kind_of(folder), Matcher)(folder)
+
+
+def whole(folder: Path, *, rows: bool = True) -> None:
+    """Look one thing of a store through.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    rows
+        Whether the rows of a catalogue are read.
+
+    Raises
+    ------
+    EnrichError
+        If it is damaged, or not all of it is there.
+    """
+    found = layer(folder)
+    if isinstance(found, Matcher):
+        found.check(rows=rows)
+
+
+def system_of(table: str, column: str) -> str:
+    """Give the time system of a column of a table made here, which databases do not keep."""
+    for made, ours in ((HISTORY_TABLE, HISTORY_TABLE.name), (skymap.TABLE, f"{skymap.KIND}_")):
+        if table.startswith(ours) and column in made:
+            return made[column].system
+    return ""
 
 
 def tables_for(found: Mapping[str, Found]) -> list[tuple[Table, pa.Table]]:
