@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 
+from vobroker.gateway.listening import base_of
 from vobroker.timeseries.formats import FORMATS
 
 Json = dict[str, Any]
@@ -40,6 +41,7 @@ _GIVES: dict[str, tuple[str, ...]] = {
     "/platform/availability": ("text/xml",),
     "/platform/offersets": ("application/json",),
     "/platform/offersets/{uuid}": ("application/json",),
+    "/platforms/plot.{suffix}": ("image/svg+xml", "image/png"),
     "/deadletters/{number}/data": ("application/octet-stream",),
 }
 """Media types of what is no page: a page is HTML or JSON, as is asked for."""
@@ -68,6 +70,8 @@ _SAID = {
     ),
     "/query/check": (400, 413, 500),
     "/platform/offersets": (400, 404, 413, 422, 500, 503),
+    "/platforms": (400, 404, 422, 500, 503),
+    "/platforms/plot.{suffix}": (400, 404, 422, 500, 503),
     "/query": (400, 422, 500, 503),
     "/query/plot.{suffix}": (400, 404, 422, 500, 503),
 }
@@ -81,8 +85,7 @@ def add_to(app: FastAPI, title: str) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     def description(request: Request) -> Response:
-        base = f"{request.url.scheme}://{request.url.netloc}"
-        return JSONResponse(document(app, title, base))
+        return JSONResponse(document(app, title, base_of(request)))
 
 
 def document(app: FastAPI, title: str, base: str) -> Json:
