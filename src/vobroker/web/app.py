@@ -33,6 +33,7 @@ from vobroker.web.pages import (
     live,
     objects,
     platform,
+    platforms,
     query,
     search,
     signin,
@@ -60,6 +61,7 @@ PAGES = (
     signin,
     tokens,
     platform,
+    platforms,
 )
 
 HEADERS = {
