@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from astropy.coordinates import BarycentricMeanEcliptic, GeocentricMeanEcliptic, SkyCoord, get_sun
 from astropy.io.votable.ucd import parse_ucd
+from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,8 +111,11 @@ def summed(alerts: list[Row], measured: list[Row]) -> list[Row]:
     return found.values.drop_columns(["survey", "alert_id", "limit_mag"]).to_pylist()
 
 
+SEASONS = {"season_age", "n_seasons"}  # have a test of their own
+
+
 def assert_same(told: Row, expected: Row) -> None:
-    assert set(told) == set(expected)
+    assert set(told) == set(expected) | SEASONS
     for name, value in expected.items():
         exact = not isinstance(value, float) or TABLE[name].type == "DOUBLE"
         assert told[name] == (value if exact else pytest.approx(value, rel=1e-4, abs=1e-4)), name
@@ -185,6 +190,25 @@ def test_a_rise_is_positive_and_a_colour_is_of_one_night() -> None:
     assert (told["brightest_band"], told["brightest_mjd"]) == ("g", NOW - 0.4)
     assert (told["g_r"], told["r_i"]) == pytest.approx((-0.3, 19.6 - 20.0), abs=1e-5)
     assert (apart["g_r"], apart["r_i"]) == (0.0, None)
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(10.0, 5.0), (266.0, -29.0), (359.9, 60.0)])
+def test_a_season_begins_where_the_sun_is_as_far_along_the_ecliptic(ra: float, dec: float) -> None:
+    there = {**ALERT_NOW, "ra": ra, "dec": dec}
+    (told,) = summed([there], [detection(NOW - days, "r", 19.0) for days in range(0, 1461, 10)])
+    assert told["n_seasons"] in (4, 5)
+    longitude = SkyCoord(ra, dec, unit="deg").transform_to(BarycentricMeanEcliptic(equinox="J2000")).lon
+    start = Time(NOW - told["season_age"], format="mjd", scale="tai")
+    sun = get_sun(start).transform_to(GeocentricMeanEcliptic(equinox="J2000", obstime=start)).lon
+    assert 0 <= told["season_age"] < 366.5
+    assert abs((sun - longitude).wrap_at("180d").deg) < 0.03
+    starts = NOW - told["season_age"] - 365.2564 * np.arange(5)
+    seen = [0.5, -0.5, 200, 700, 701]
+    times = starts[[0, 0, 1, 2, 2]] + seen
+    (few,) = summed([there], [detection(mjd, "r", 19.0) for mjd in times if mjd <= NOW])
+    assert few["n_seasons"] == len({np.searchsorted(-starts, -mjd) for mjd in times if mjd <= NOW})
+    (moving,) = summed([there | {"solar_system": True}], [detection(NOW, "r", 19.0)])
+    assert (moving["n_seasons"], moving["season_age"]) == (None, None)
 
 
 def test_nothing_is_said_of_what_is_not_there() -> None:

@@ -19,7 +19,7 @@ from vobroker.enrich import healpix_map
 from vobroker.enrich.catalogue import free_place
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.formats.fits import binary_table
-from vobroker.enrich.layer import CONTEXT, KEYS, Found, keys, positions
+from vobroker.enrich.layer import CONTEXT, J2000, KEYS, Found, keys, positions
 from vobroker.enrich.region import load, save
 from vobroker.sky.healpix import ORDER, healpix29
 from vobroker.votypes.arrow import schema
@@ -40,7 +40,6 @@ TABLE = Table(
     "Where each alert is on the sky, besides its position",
 )  # fmt: skip
 
-_J2000 = 2451545.0
 _UNSEEN = -1.6e30  # healpy's mark of a cell without a value is less
 
 Reals = NDArray[np.float64]
@@ -138,7 +137,7 @@ class Context:
         rows = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
         ra, dec = np.radians(ra[rows]), np.radians(dec[rows])
         galactic = [np.degrees(angle) for angle in erfa.icrs2g(ra, dec)]
-        ecliptic = [np.degrees(angle) for angle in erfa.eqec06(_J2000, 0.0, ra, dec)]
+        ecliptic = [np.degrees(angle) for angle in erfa.eqec06(J2000, 0.0, ra, dec)]
         values = keys(alert, rows) | {
             "galactic_longitude": pa.array(_turned(galactic[0])),
             "galactic_latitude": pa.array(galactic[1]),

@@ -6,6 +6,7 @@ nothing else, so it never knows more than was known when the alert came.
 
 from __future__ import annotations
 
+import erfa
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from vobroker.alerts.batch import AlertBatch
 from vobroker.alerts.surveys.survey import real
 from vobroker.enrich.history_kernel import BANDS, COUNTED, TOLD, sum_up
-from vobroker.enrich.layer import HISTORY, KEYS, Found, keys
+from vobroker.enrich.layer import HISTORY, J2000, KEYS, Found, keys, positions
 from vobroker.timeseries.columns import KINDS
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Column, Table
@@ -99,6 +100,21 @@ TABLE = Table(
             f"stat.fit.chi2;{_FLUX}",
             "Chi square of a constant flux, by degrees of freedom, of these",
         ),
+        Column(
+            "season_age",
+            "DOUBLE",
+            "d",
+            "time.duration",
+            "Days since the Sun passed the ecliptic longitude of the alert, where a season of observation"
+            " begins; null for an object of the solar system",
+        ),
+        Column(
+            "n_seasons",
+            "INTEGER",
+            "",
+            "meta.number;obs",
+            "Number of seasons with detections, from one passing of the Sun to the next; null likewise",
+        ),
     ),
     "What the light curve in each alert's packet did",
 )
@@ -130,7 +146,12 @@ def summed_up(alert: pa.RecordBatch, measured: pa.RecordBatch) -> Found:
     told = np.full((len(alert), len(TOLD)), np.nan)
     counted = np.zeros((len(alert), len(COUNTED)), np.int32)
     sum_up(
-        (_real(alert["mjd"]), _number(alert["band"], _BANDS), _brighter(alert["positive"])),
+        (
+            _real(alert["mjd"]),
+            _number(alert["band"], _BANDS),
+            _brighter(alert["positive"]),
+            _longitude(alert),
+        ),
         (
             np.asarray(measured["row"]),
             _number(measured["kind"], _KINDS),
@@ -144,15 +165,24 @@ def summed_up(alert: pa.RecordBatch, measured: pa.RecordBatch) -> Found:
         counted,
     )
     rows = np.arange(len(alert))
-    band = counted[:, COUNTED.index("brightest_band")]
-    values = keys(alert, rows) | {name: pa.array(counted[:, n]) for n, name in enumerate(COUNTED)}
-    values["brightest_band"] = _BANDS.take(pa.array(band, mask=band < 0))
+    values = keys(alert, rows)
+    values |= {name: pa.array(counted[:, n], mask=counted[:, n] < 0) for n, name in enumerate(COUNTED)}
+    values["brightest_band"] = _BANDS.take(values["brightest_band"])
     target = pa.schema([(f.name, f.type) for f in schema(TABLE)])
     for n, name in enumerate(TOLD):
         column = told[:, n]
         narrow = target.field(name).type == pa.float32()
         values[name] = real(column) if narrow else pa.array(column, mask=~np.isfinite(column))
     return Found(TABLE, rows, pa.table([values[f.name] for f in target], schema=target))
+
+
+def _longitude(alert: pa.RecordBatch) -> NDArray[np.float64]:
+    """Give the ecliptic longitudes of alerts, degrees, mean J2000; NaN where an object moves."""
+    ra, dec = positions(alert)
+    fixed = np.isfinite(ra) & np.isfinite(dec) & ~np.asarray(alert["solar_system"].fill_null(False))
+    found = np.full(len(alert), np.nan)
+    found[fixed] = np.degrees(erfa.eqec06(J2000, 0.0, np.radians(ra[fixed]), np.radians(dec[fixed]))[0])
+    return found
 
 
 def _real(column: pa.Array) -> NDArray[np.floating]:

@@ -21,6 +21,7 @@ TOLD = (
     "rate_3d", "rate_3d_error", "rate_10d", "rate_10d_error",
     "g_r", "r_i",
     "flux_mean", "flux_sigma", "flux_chi2",
+    "season_age",
 )  # fmt: skip
 """Real numbers of an alert, in the order of the columns that the loop fills."""
 
@@ -30,12 +31,13 @@ TOLD = (
     _RATE_3, _ERROR_3, _RATE_10, _ERROR_10,
     _G_R, _R_I,
     _MEAN, _SIGMA, _CHI2,
+    _SEASON_AGE,
 ) = range(len(TOLD))  # fmt: skip
 
-COUNTED = (*(f"n_{band}" for band in BANDS), "n_forced", "brightest_band")
-"""Whole numbers of an alert, likewise; the last one is a band, -1 for none."""
+COUNTED = (*(f"n_{band}" for band in BANDS), "n_forced", "n_seasons", "brightest_band")
+"""Whole numbers of an alert, likewise; the last one is a band. -1 is none."""
 
-_N_FORCED, _BRIGHTEST_BAND = len(BANDS), len(BANDS) + 1
+_N_FORCED, _N_SEASONS, _BRIGHTEST_BAND = range(len(BANDS), len(COUNTED))
 
 SIGNIFICANT = 3.0
 """Flux, in standard errors, from which a forced measurement shows the source."""
@@ -45,6 +47,37 @@ TOGETHER = 1.0
 
 SHORTEST = 1e-3
 """Days that a fit must span: two points of one exposure have no slope."""
+
+
+_J2000 = 51544.5
+_A_DAY = 0.9856474 - 0.0000382  # degrees, of the mean Sun, less precession
+
+
+@njit
+def _sun(mjd: Any) -> Any:
+    """Give the ecliptic longitude of the Sun, mean J2000, in degrees that go on growing from year to year.
+
+    Low-precision formulas of the Astronomical Almanac, section C: 0.01 degrees from 1950 to 2050.
+    """
+    days = mjd - _J2000
+    anomaly = np.radians(357.528 + 0.9856003 * days)
+    return 280.460 + _A_DAY * days + 1.915 * np.sin(anomaly) + 0.020 * np.sin(2 * anomaly)
+
+
+@njit
+def _season(mjd: Any, longitude: Any) -> Any:
+    """Give the number of the season of a place: how often the Sun has passed its longitude."""
+    return np.floor((_sun(mjd) - longitude) / 360.0)
+
+
+@njit
+def _since_sun(mjd: Any, longitude: Any) -> Any:
+    """Give the days since the Sun passed a longitude."""
+    passed = longitude + 360.0 * _season(mjd, longitude)
+    start = mjd - (_sun(mjd) - passed) / _A_DAY
+    for _ in range(4):  # the Sun's pace changes by 3 %
+        start -= (_sun(start) - passed) / _A_DAY
+    return max(mjd - start, 0.0)
 
 
 @njit
@@ -123,7 +156,8 @@ def sum_up(alerts: Any, measured: Any, told: Any, counted: Any) -> None:
     Parameters
     ----------
     alerts
-        Columns of the alerts: time, band (-1 for none), and whether each is brighter than the template.
+        Columns of the alerts: time, band (-1 for none), whether each is brighter than the template, and
+        ecliptic longitude in degrees (NaN for none).
     measured
         Columns of the measurements, in any order: row of the alert, kind, identifier, time, band, flux and
         its error, magnitude and its error, limiting magnitude, whether it is brighter than the template. NaN
@@ -133,7 +167,7 @@ def sum_up(alerts: Any, measured: Any, told: Any, counted: Any) -> None:
     counted
         Shape (alerts, :data:`COUNTED`), zero.
     """
-    alert_mjd, alert_band, alert_positive = alerts
+    alert_mjd, alert_band, alert_positive, longitude = alerts
     row, kind, identifier, mjd, band, flux, flux_error, mag, mag_error, limiting_mag, positive = measured
     starts = np.zeros(len(alert_mjd) + 1, np.int64)
     for place in range(len(row)):
@@ -158,6 +192,16 @@ def sum_up(alerts: Any, measured: Any, told: Any, counted: Any) -> None:
         detections = _once(detections[:found], mjd, identifier)
         first = mjd[detections[0]] if len(detections) else np.nan
         out[_AGE] = alert_mjd[number] - first
+
+        counts[_N_SEASONS] = -1
+        if np.isfinite(longitude[number]):
+            out[_SEASON_AGE] = _since_sun(alert_mjd[number], longitude[number])
+            counts[_N_SEASONS] = 0
+            season = np.nan
+            for at in detections:
+                now = _season(mjd[at], longitude[number])
+                counts[_N_SEASONS] += now != season
+                season = now
 
         unseen = -np.inf
         for at in own:

@@ -44,6 +44,9 @@ CONTEXT = "context"
 HISTORY = "history"
 """Name of the table that says what the light curves of alerts did."""
 
+J2000 = 2451545.0
+"""Julian date of the epoch J2000.0, TT."""
+
 _PREFIXES = ("match_", "watchlist_", "region_", "skymap_", "classifier_")
 
 
