@@ -26,6 +26,7 @@ from vobroker.tap import create_app as create_tap
 from vobroker.web import openapi
 from vobroker.web.pages import (
     alerts,
+    catalogues,
     errors,
     events,
     filter_editor,
@@ -42,6 +43,7 @@ from vobroker.web.pages import (
     streams,
     tokens,
     voevents,
+    watchlists,
 )
 from vobroker.web.site import Site, with_saved
 
@@ -60,6 +62,8 @@ PAGES = (
     status,
     signin,
     tokens,
+    catalogues,
+    watchlists,
     platform,
     platforms,
 )
@@ -150,6 +154,7 @@ def create_app(
 
     def close() -> None:
         pages.state.site.closing.set()
+        pages.state.site.uploads.close()
         streams.state.close()
 
     app.state.close = close

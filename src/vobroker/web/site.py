@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from vobroker.archive import Archive, files_of
 from vobroker.enrich.layer import has_one_row
+from vobroker.enrich.store import FOLDER
 from vobroker.filters import Filter, Running, Saved
 from vobroker.gateway.listening import Gateway
 from vobroker.gateway.seal import Seals
@@ -19,6 +20,7 @@ from vobroker.votypes.columns import Table
 from vobroker.web.hips import Density
 from vobroker.web.pulse import Pulse
 from vobroker.web.sessions import Sessions
+from vobroker.web.uploads import Uploads
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Site:
     pulse: Pulse = field(init=False)
     density: Density = field(init=False)
     sessions: Sessions = field(init=False)
+    uploads: Uploads = field(init=False)
     closing: Event = field(default_factory=Event)
     """Set when the server is about to stop: streams end by themselves."""
 
@@ -45,6 +48,7 @@ class Site:
         self.density = Density(self.archive)
         files = files_of(self.archive.place)
         self.sessions = Sessions(Seals.of(files), self.tap.roles, files)
+        self.uploads = Uploads(files / FOLDER)
 
     @property
     def may_sign_in(self) -> bool:

@@ -53,6 +53,16 @@ def svg(alerts: Iterable[Mapping[str, Any]], matched: Iterable[Mapping[str, Any]
     ).format(label, _ground(), _dots(shown, 1.6), _dots(marked, 4.2))
 
 
+def places(ra: ArrayLike, dec: ArrayLike, label: str) -> Markup:
+    """Draw positions, degrees, of shape (n,), as small dots."""
+    x, y = project(ra, dec)
+    dots = " ".join(f"M{cx:.1f} {cy:.1f}h0" for cx, cy in zip(x.tolist(), y.tolist(), strict=True))
+    return Markup(
+        '<svg class="sky" viewBox="-206 -106 412 212" role="img" aria-label="{}">{}'
+        '<path class="sky-places" d="{}"/></svg>'
+    ).format(label, _ground(), dots)
+
+
 def _dots(rows: list[Mapping[str, Any]], radius: float) -> Markup:
     if not rows:
         return Markup("")
