@@ -30,7 +30,7 @@ from vobroker.gateway import openapi
 from vobroker.gateway.access import Audit, Listeners, Rate
 from vobroker.gateway.cursor import CURSOR, Cursors
 from vobroker.gateway.endless import EVENTS, HEARTBEAT, LINES, SEND_SECONDS, as_line
-from vobroker.gateway.guard import Guarded
+from vobroker.gateway.guard import Guarded, open_to_pages
 from vobroker.gateway.hub import Hub
 from vobroker.gateway.listening import (
     HEADERS,
@@ -183,9 +183,9 @@ def create_app(streams: FastAPI) -> Starlette:
 
     routes = [
         Route("/health", _health),
-        Route("/ready", _ready),
+        Route("/ready", tell_ready),
         Route("/metrics", tell_metrics),
-        Mount("/streams", streams),
+        Mount("/streams", open_to_pages(streams)),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refused})
     app.add_middleware(Guarded, failures=streams.state.gateway.failures)
@@ -384,7 +384,7 @@ async def _health(_: Request) -> Response:
     return _json({"status": "ok"})
 
 
-async def _ready(request: Request) -> Response:
+async def tell_ready(request: Request) -> Response:
     """Say whether the archive answers and listeners are taken."""
     gateway = gateway_of(request)
     try:

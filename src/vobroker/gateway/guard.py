@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,8 +28,29 @@ MAX_BODY = 2_000_000
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
+DEFAULTS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Rules for browsers, where an answer has none of its own."""
+
 _HOST = re.compile(r"[\w.-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?", re.ASCII)
 _WATCHED = ("/health", "/ready")  # monitors of HTTP/1.0 name no host
+
+
+def open_to_pages(app: ASGIApp) -> ASGIApp:
+    """Let scripts in pages of other sites read what an application gives to everybody, or to a token.
+
+    Cookies count for nothing there, so that nobody's session can be used.
+    """
+    return CORSMiddleware(
+        app,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Last-Event-ID"],
+        expose_headers=["Cursor", "Link", "Retry-After", "WWW-Authenticate"],
+    )
 
 
 class Guarded:
@@ -59,12 +81,20 @@ class Guarded:
             await _answer(*refused, scope, receive, send)
             return
 
-        async def counted(message: Message) -> None:
+        private = known or "cookie" in headers
+
+        async def guarded(message: Message) -> None:
             if known and message.get("status") == 401:
                 self._failures.wait(address)
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                for name, value in DEFAULTS.items():
+                    answer.setdefault(name, value)
+                if private and "etag" not in answer:  # what has a tag is a file, the same for everybody
+                    answer.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, self._limited(scope, receive), counted)
+        await self._app(scope, self._limited(scope, receive), guarded)
 
     def _refusal(
         self, scope: Scope, headers: Headers, address: str | None

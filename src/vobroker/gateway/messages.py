@@ -132,14 +132,15 @@ def begin(archive: Archive, stream: str, since: Since) -> int:
     if since.place is not None:
         return since.place
     kind = kind_of(stream)
-    statement, values = kind.newest, []
+    statement: str = kind.newest
+    values: list[object] = []
     if since.ivorn:
         statement, values = kind.named, [since.ivorn]
     elif since.time is not None:
         statement, values = kind.before, [since.time]
     found = archive.query(statement, values)["place"].to_pylist()
     if not found:
-        raise UnknownEventError(f"there is no event {since.ivorn[:200]} to go on from")
+        raise UnknownEventError(f"there is no event {(since.ivorn or '')[:200]} to go on from")
     return int(found[0])
 
 

@@ -18,8 +18,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vobroker.filters import Filter, Running
-from vobroker.gateway import create_streams, tell_metrics
-from vobroker.gateway.guard import Guarded
+from vobroker.gateway import create_streams, tell_metrics, tell_ready
+from vobroker.gateway.guard import Guarded, open_to_pages
 from vobroker.gateway.metrics import Counted
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
@@ -134,9 +134,10 @@ def create_app(
     queries = create_tap(tap)
     routes: list[BaseRoute] = [
         Route("/tap", _with_slash),
-        Mount("/tap", queries),
+        Mount("/tap", open_to_pages(queries)),
         Route("/streams", _with_slash),
-        Mount("/streams", streams),
+        Mount("/streams", open_to_pages(streams)),
+        Route("/ready", tell_ready),
         Route("/metrics", _metrics),
         Mount("/", pages),
     ]

@@ -17,8 +17,10 @@ from vobroker.web.limits import Name
 
 router = APIRouter()
 
-_HEADERS = HEADERS | {"Content-Encoding": "identity"}
-"""Packed, a stream would wait for more to pack."""
+_HEADERS = HEADERS | {
+    "Content-Encoding": "identity",  # packed, a stream would wait for more to pack
+    "Access-Control-Allow-Origin": "*",
+}
 
 
 class FormName(StrEnum):
