@@ -79,6 +79,8 @@ def test_matches_are_those_of_every_pair(
     best = matcher.of(alerts(ras, decs))
     assert best.rows.tolist() == sorted(set(found.position.tolist()))
     assert best.values["id"].to_pylist() == names[found.rank == 1].tolist()
+    near = [np.min(apart[row, names[found.position == row]]) for row in best.rows]
+    assert best.values["nearest_separation"].to_pylist() == pytest.approx(near, abs=1e-7)
     counts = dict(zip(*np.unique(found.position, return_counts=True), strict=True))
     assert best.values["n_matches"].to_pylist() == [counts[row] for row in best.rows]
 
@@ -97,13 +99,16 @@ def test_each_entry_has_its_own_radius_and_a_null_one_that_of_all(make: Make, tm
     assert found.separation == pytest.approx([0.4, 4.9, 119])
 
 
-def test_of_a_bright_and_a_faint_entry_the_less_likely_by_chance_is_best(make: Make, tmp_path: Path) -> None:
+def test_of_a_bright_and_a_faint_entry_the_less_likely_by_chance_is_best(
+    make: Make, alerts: Alerts, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(5)
     field = rng.uniform(-0.5, 0.5, (2, 3000))
     field = field[:, np.hypot(*field) > 0.01]
     ra = np.r_[0.0, 0.0, field[0] % 360]
     dec = np.r_[3.0 * ARCSEC, -1.0 * ARCSEC, field[1]]
     mag = np.r_[12.0, 21.9, rng.uniform(18, 22, field.shape[1])]
+    ra, dec, mag = np.r_[ra, 90.0], np.r_[dec, 0.0], np.r_[mag, np.nan]
     made = make({"ra": ra, "dec": dec, "mag": mag}, roles={"radius": 5.0, "mag": "mag"})
     matcher = Matcher(tmp_path / "store" / "cat")
     found = matcher.match(np.zeros(1), np.zeros(1))
@@ -112,6 +117,14 @@ def test_of_a_bright_and_a_faint_entry_the_less_likely_by_chance_is_best(make: M
     assert 10 * found.chance[0] < found.chance[1]
     expected = np.pi * 1.0**2 * made.info.density  # nearly all are brighter than the faint one
     assert found.chance[1] == pytest.approx(1 - np.exp(-expected), rel=0.05)
+    best = matcher.of(alerts([0.0, 90.0], [0.0, 0.0])).values.to_pylist()
+    row = [str(entry) for entry in found.entry]
+    told = ("n_matches", "nearest_id", "nearest_separation", "brightest_id", "brightest_mag")
+    assert [best[0][name] for name in told] == [2, row[1], pytest.approx(1), row[0], pytest.approx(12)]
+    assert best[0]["separation"] == best[0]["brightest_separation"] == pytest.approx(3)
+    unknown = ("brightest_id", "brightest_mag", "brightest_separation")
+    assert [best[1][name] for name in unknown] == [None] * 3  # without a magnitude nothing is brightest
+    assert best[1]["nearest_separation"] == 0
 
 
 def test_alerts_without_a_position_match_nothing(make: Make, alerts: Alerts, tmp_path: Path) -> None:

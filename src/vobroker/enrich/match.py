@@ -7,6 +7,9 @@ An entry is near enough within its radius, or within its ellipse. Best is
 - with magnitudes, the one least likely to lie there by chance, 1 - exp(-π r² ρ), ρ being the density of
   entries as bright or brighter (Bloom, Kulkarni & Djorgovski 2002, AJ 123, 1111, section 6);
 - else the nearest.
+
+Where the best need not be the nearest, the nearest is told besides, and so is the brightest where there are
+magnitudes.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vobroker.enrich import catalogue, hats
@@ -58,9 +62,26 @@ _ELLIPSE = Column(
 _CHANCE = Column(
     "chance", "REAL", "", "stat.probability", "Probability that an entry as bright lies as near by chance"
 )
+_NEAREST = (
+    Column("nearest_id", "VARCHAR", "", "meta.id;src", "Identifier of the nearest entry that matches"),
+    Column("nearest_separation", "DOUBLE", "arcsec", "pos.angDistance;stat.min", "Distance of that entry"),
+)
+_BRIGHTEST = (
+    Column("brightest_id", "VARCHAR", "", "meta.id;src", "Identifier of the brightest entry that matches"),
+    Column("brightest_mag", "DOUBLE", "mag", "phot.mag;stat.min", "Magnitude of that entry"),
+    Column("brightest_separation", "DOUBLE", "arcsec", "pos.angDistance", "Distance of that entry"),
+)
 
 Rows = NDArray[np.int64]
 Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """One entry of each position that matches, in their order; arrays of shape (n,), -1 and NaN for none."""
+
+    entry: Rows
+    separation: Reals
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +100,8 @@ class Matches:
         Matches of the position, those that were not kept counted too.
     ellipse, chance
         See the module; None where the catalogue has no ellipses or magnitudes.
+    nearest, brightest
+        Of all matches of each position; None where the best is the nearest, or there are no magnitudes.
     """
 
     position: Rows
@@ -88,6 +111,8 @@ class Matches:
     number: Rows
     ellipse: Reals | None
     chance: Reals | None
+    nearest: Picked | None
+    brightest: Picked | None
 
 
 class Matcher:
@@ -120,6 +145,8 @@ class Matcher:
             raise EnrichError(f"the {info.kind} {info.name} in {folder} is damaged: {error}") from error
         more = [_ELLIPSE] if info.roles.major else []
         more += [_CHANCE] if info.roles.mag else []
+        more += _NEAREST if info.roles.mag or info.roles.major else ()
+        more += _BRIGHTEST if info.roles.mag else ()
         own = (*KEYS, *_OWN, *more)
         self._named = _named(info, {column.name.lower() for column in own})
         entry = tuple(
@@ -150,6 +177,11 @@ class Matcher:
         chance = self._chance(entry, apart) if self.info.roles.mag else None
         if chance is not None and not self.info.roles.major:
             score = chance
+        nearest = brightest = None
+        if self.info.roles.mag or self.info.roles.major:
+            nearest = _first(position, entry, apart, apart)
+        if self.info.roles.mag:
+            brightest = _first(position, entry, apart, self._entries["mag"][entry])
         order = np.lexsort((entry, apart, score, position))
         position = position[order]
         first = np.flatnonzero(np.diff(position, prepend=-1))
@@ -165,6 +197,8 @@ class Matcher:
             np.repeat(counts, counts)[kept],
             ellipse[order] if self.info.roles.major else None,
             None if chance is None else -np.expm1(-chance[order]),
+            nearest,
+            brightest,
         )
 
     def check(self, *, rows: bool) -> None:
@@ -198,7 +232,12 @@ class Matcher:
     def of(self, alert: pa.RecordBatch) -> Found:
         """Match alerts; see :class:`vobroker.enrich.layer.Layer`."""
         found = self.match(*positions(alert))
-        entries = self.rows(found.entry)
+        picked = {"nearest": found.nearest, "brightest": found.brightest}
+        told_of = {name: one for name, one in picked.items() if one is not None}
+        # Rows of the best, nearest and brightest are mostly the same: they are fetched together.
+        asked = np.concatenate([found.entry, *(np.maximum(one.entry, 0) for one in told_of.values())])
+        entries = self.rows(asked)
+        names = self._identifiers(asked, entries)
         best = np.flatnonzero(found.rank == 1)
         rows = found.position[best]
         values = keys(alert, rows) | {
@@ -208,18 +247,30 @@ class Matcher:
         for name, column in ((_ELLIPSE.name, found.ellipse), (_CHANCE.name, found.chance)):
             if column is not None:
                 values[name] = pa.array(column[best], mask=np.isnan(column[best]))
+        start = len(found.entry)
+        for kind, one in told_of.items():
+            none = one.entry < 0
+            there = names.slice(start, len(one.entry))
+            values[f"{kind}_id"] = pc.if_else(pa.array(none), None, there)
+            values[f"{kind}_separation"] = pa.array(one.separation, mask=none)
+            if kind == "brightest":
+                values["brightest_mag"] = pa.array(self._entries["mag"][one.entry], mask=none)
+            start += len(one.entry)
         chosen = entries.take(pa.array(best))
         values |= {named: chosen[name] for name, named in self._named.items()}
-        identifier = self.info.roles.id
         told = keys(alert, found.position) | {
             "catalogue": pa.repeat(pa.scalar(self.info.table), len(found.position)),
             "rank": pa.array(found.rank),
-            "source_id": entries[identifier].cast(pa.string())
-            if identifier
-            else pa.array(found.entry).cast(pa.string()),
+            "source_id": names.slice(0, len(found.entry)),
             "separation": pa.array(found.separation),
         }
         return Found(self.table, rows, _fitted(values, self.table), _fitted(told, CROSSMATCH))
+
+    def _identifiers(self, entry: Rows, entries: pa.Table) -> pa.Array:
+        """Give the identifiers of entries as texts: the number of the row where there is no column."""
+        name = self.info.roles.id
+        found = entries[name].combine_chunks() if name else pa.array(entry)
+        return found.cast(pa.string())
 
     def _judged(
         self, ra: Reals, dec: Reals, position: Rows, entry: Rows, apart: Reals
@@ -258,6 +309,14 @@ class Matcher:
         part = np.interp(mag, fainter, np.linspace(0, 1, len(fainter)))
         part = np.where(np.isnan(mag), 1.0, np.maximum(part, 1 / self.info.rows))
         return np.asarray(np.pi * apart**2 * self.info.density * part)
+
+
+def _first(position: Rows, entry: Rows, apart: Reals, score: Reals) -> Picked:
+    """Pick the match of each position with the smallest score; none where all are NaN."""
+    order = np.lexsort((entry, apart, score, position))  # which puts NaN last
+    order = order[np.flatnonzero(np.diff(position[order], prepend=-1))]
+    none = np.isnan(score[order])
+    return Picked(np.where(none, -1, entry[order]), np.where(none, np.nan, apart[order]))
 
 
 def _named(info: catalogue.Info, ours: set[str]) -> dict[str, str]:
