@@ -199,6 +199,7 @@ FIELDS = (
         "role", "queries", NUMBER, "Queries at a time", "", _COUNT, "none: Gafaelfawr quota tap.concurrent"
     ),
     _limit("query_rate", "Queries in a time", "1/s", "arith.rate", "none: Gafaelfawr quota api"),
+    Field("role", "streams", NUMBER, "Streams followed at a time", "", _COUNT, "none"),
     Field("dataset", "version", TEXT, "Version", ucd="meta.version", term="VODataService: version"),
     Field("dataset", "size", NUMBER, "Size of it all", "byte", _SIZE, "TES: size_bytes"),
     Field("dataset", "rows", NUMBER, "Rows or objects of it", "", _COUNT, "VODataService: nrows"),

@@ -17,7 +17,7 @@ NAMES = {"lsst": "rubin-alerts"}
 """Short names of the alerts of surveys that the world calls otherwise; others are ``<survey>-alerts``."""
 
 _IDENTITY = {"guest": "nobody", "user": "institutional", "operator": "institutional"}
-_TOGETHER = ("tables", "queries")  # of all guests together
+_TOGETHER = ("tables", "queries", "streams")  # of all guests together
 
 _LIMITS = (  # field, its unit here, the limit of the roles file
     ("rows", "", "rows"),
@@ -32,6 +32,7 @@ _LIMITS = (  # field, its unit here, the limit of the roles file
     ("max_retention", "d", "max_retention_days"),
     ("tables", "byte", "kept_bytes"),
     ("queries", "", "jobs"),
+    ("streams", "", "listeners"),
     ("sessions", "", "notebooks"),
     ("cores", "", "notebook_cores"),
     ("memory", "byte", "notebook_memory_bytes"),
@@ -126,6 +127,8 @@ def _role(role: str, limits: Limits, told: Callable[..., dict[str, object]]) -> 
         if notebook or not name.startswith("notebook_"):
             together = role == "guest" and field in _TOGETHER
             facts[field] = told(getattr(limits, name), unit, "of all guests together" if together else "")
+    if not notebook:
+        facts["home"] = told(0, "byte")
     return facts
 
 

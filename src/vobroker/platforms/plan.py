@@ -164,7 +164,8 @@ def _weigh(job: Job, platform: Platform, role: str, platforms: Mapping[str, Plat
         tuple(_missing(job, platform)),
         sum(move.bytes for move in moves) + _results(job),
         sum(step.seconds for step in steps if step.seconds is not None),
-        not any(step.assumed or step.seconds is None for step in steps),
+        not any(step.assumed or step.seconds is None for step in steps)
+        and all(copy.dataset is None or copy.dataset.facts["closeness"] for copy in copies),
         "",
     )
 
@@ -299,6 +300,8 @@ def _copy(job: Job, need: Need, platform: Platform, platforms: Iterable[Platform
         asked = need.query and (closeness is None or closeness.value not in MOVED)
         if allowed.state == NO:
             refused = allowed.text
+        elif short := _short(need, dataset):
+            refused = f"{source.title} has {short}"
         elif source is platform:
             rung = "provider" if closeness is None else closeness.value
             state, text = allowed.state, f"{what} are {CLOSENESS[rung]}"
@@ -316,6 +319,21 @@ def _copy(job: Job, need: Need, platform: Platform, platforms: Iterable[Platform
             text = f"{what} would be copied from {source.title}"
             return _Copy(need, Term(need.id, state, text), "remote", source, dataset, asked)
     return _Copy(need, Term(need.id, NO, refused), "remote")
+
+
+def _short(need: Need, dataset: Item) -> str:
+    """Say how much a copy has, where that is less than a job wants."""
+    for wanted, fact, what in (
+        (need.objects, dataset.facts["rows"], "objects"),
+        (need.amount, dataset.facts["size"], ""),
+    ):
+        if wanted and fact is not None and fact.value < wanted:
+            unit = fact.field.unit
+            return (
+                f"only {shown(fact.value, unit)} of the {shown(wanted, unit)} {what}".rstrip()
+                + f" of {need.id}"
+            )
+    return ""
 
 
 def _missing(job: Job, platform: Platform) -> Iterator[str]:

@@ -35,10 +35,10 @@ def _factor(unit: str, wanted: str) -> float:
     try:
         found = units.Unit(unit[:40], format="vounit")
         factor: float = found.to(units.Unit(wanted, format="vounit"))
-    except (ValueError, TypeError):
-        raise UnitError(f"VOUnits has no unit '{unit[:40]}'") from None
     except units.UnitConversionError:
         raise UnitError(f"'{unit[:40]}' measures something else than {wanted}") from None
+    except (ValueError, TypeError):
+        raise UnitError(f"VOUnits has no unit '{unit[:40]}'") from None
     return factor
 
 
