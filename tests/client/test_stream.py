@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 
+import fastavro
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.gateway.conftest import HALF, Served, archive, flow, served
 
 import vobroker
 from vobroker.client import remote
+from vobroker.client.container import CURSORS, split
+from vobroker.sources.simulator.wire import Container
 
 __all__ = ["archive", "flow", "served"]  # fixtures
 
@@ -47,6 +55,37 @@ def test_an_alert_and_all_that_belongs_to_it(served: Served, flow: Callable[[], 
         assert str(row["alert_id"]) in repr(alert)
         with pytest.raises(AttributeError, match="its columns are survey"):
             _ = alert.magnitude
+
+
+def test_packets_of_one_alert_after_the_other_come_in_pages(
+    served: Served, flow: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = flow() + flow()
+    asked: list[str] = []
+    opened = remote.Remote._open
+    monkeypatch.setattr(remote.Remote, "_open", lambda self, path: asked.append(path) or opened(self, path))
+    found = list(vobroker.stream("all", since="beginning", at=served.address, follow=False))
+    packets = [
+        next(iter(fastavro.reader(io.BytesIO(alert.packet))))["diaSource"]["diaSourceId"] for alert in found
+    ]
+    assert [str(one) for one in packets] == every
+    pages = [path for path in asked if "format=avro" in path]
+    assert len(pages) == 4  # of 2, 4, 8 and what is left
+    # The same bytes as from the archive, and as of the alert alone.
+    here = list(vobroker.stream("all", since="beginning", at=served.archive))
+    assert [alert.packet for alert in found] == [alert.packet for alert in here]
+    assert (
+        httpx.get(f"{served.address}/streams/all/at/{found[5].cursor}?format=avro").content == found[5].packet
+    )
+
+
+@given(st.binary(max_size=60))
+def test_a_page_that_is_none_is_said_to_be_none(content: bytes) -> None:
+    page = Container('"long"', {CURSORS: b"a b"}).file([b"\x02", b"\x04"])
+    assert list(split(page)) == ["a", "b"]
+    for damaged in (content, page[: len(content)], page[:4] + content, page[:-20] + content):
+        with suppress(vobroker.StreamError):
+            split(damaged)
 
 
 def test_an_archive_is_read_the_same_way(served: Served, flow: Callable[[], list[str]]) -> None:

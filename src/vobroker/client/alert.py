@@ -23,6 +23,10 @@ class Source(Protocol):
         """Get something of a stream."""
         ...
 
+    def packet(self, name: str, cursor: str) -> bytes:
+        """Get the survey's packet of an alert, as an Avro object container."""
+        ...
+
 
 _WHOLE = ("alert_id", "visit", "healpix")
 """Columns that are texts in JSON, as no number there holds 64 bits."""
@@ -101,7 +105,7 @@ class Alert(Mapping[str, Any]):
     @cached_property
     def packet(self) -> bytes:
         """The survey's packet as it came, as an Avro object container of one alert."""
-        return self._source.get(self.stream, f"at/{self.cursor}", format="avro")
+        return self._source.packet(self.stream, self.cursor)
 
     @cached_property
     def light_curve(self) -> LightCurve:

@@ -66,6 +66,10 @@ class Local:
             return FILES[form](self._archive, name, after, 1).content
         return messages(self._archive, name, after, 1, form)[0].content
 
+    def packet(self, name: str, cursor: str) -> bytes:
+        """Give the survey's packet of an alert, as an Avro object container."""
+        return self.get(name, f"at/{cursor}", format="avro")
+
     def _begin(self, name: str, since: str) -> int:
         if not self._archive.events(name, limit=1):
             raise StreamError(f"{self._archive.place} has no alert of a stream {name}")

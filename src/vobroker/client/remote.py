@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from vobroker.client.container import split
 from vobroker.client.errors import StreamError
 
 SILENCE = 60.0
@@ -22,6 +23,9 @@ LONGEST_WAIT = 60.0
 
 MAX_LINE = 20_000_000
 """Longest message."""
+
+MAX_PACKETS = 32
+"""Most packets that are asked for at once: each can be 300 kB."""
 
 _BROKEN = (OSError, http.client.HTTPException)
 
@@ -41,6 +45,8 @@ class Remote:
         if urlsplit(address).scheme not in ("http", "https"):
             raise StreamError(f"{address} is no address of a broker")
         self._streams = f"{address.rstrip('/').removesuffix('/streams')}/streams"
+        self._packets: dict[str, bytes] = {}
+        self._at_once = 1
         self._headers = {"User-Agent": "vobroker"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     def messages(self, name: str, since: str, *, follow: bool) -> Iterator[dict[str, Any]]:
@@ -85,6 +91,27 @@ class Remote:
             except _BROKEN as error:
                 self._wait(tries, error)
                 tries += 1
+
+    def packet(self, name: str, cursor: str) -> bytes:
+        """Get the survey's packet of an alert, as an Avro object container.
+
+        Who takes the packet of one alert after the other gets them in pages, which become larger; who takes
+        one here and there gets no more than that.
+
+        Raises
+        ------
+        StreamError
+            If the broker refuses, or has not kept it.
+        """
+        if cursor not in self._packets:
+            self._at_once = 1 if self._packets else min(self._at_once * 2, MAX_PACKETS)
+            asked = {"since": cursor, "inclusive": "true", "format": "avro", "limit": self._at_once}
+            content = self.get(name, "page", **asked)
+            self._packets = split(content) if content else {}
+        try:
+            return self._packets.pop(cursor)
+        except KeyError:
+            raise StreamError(f"the broker has not kept the packet of {cursor}") from None
 
     def _once(self, name: str, since: str, *, follow: bool) -> Iterator[dict[str, Any]]:
         if follow:

@@ -8,7 +8,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,29 +66,55 @@ class Rate:
             return max(0.0, (1 - tokens) / self._per_second)
 
 
+@dataclass(slots=True, eq=False)
+class Listener:
+    """Somebody who follows a stream: who and from where, what, since when, how far, and bytes of it so far."""
+
+    who: str
+    address: str
+    stream: str
+    form: str
+    place: int
+    since: float = field(default_factory=time.time)
+    sent: int = 0
+
+    def took(self, size: int, place: int) -> None:
+        """Note what was sent, and behind which place it goes on."""
+        self.sent += size
+        self.place = place
+
+
 class Listeners:
     """Who listens at the moment."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._counts: Counter[str] = Counter()
+        self._present: set[Listener] = set()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self._counts.total()
 
     @contextmanager
-    def one(self, caller: Caller) -> Iterator[bool]:
+    def one(self, caller: Caller, listener: Listener) -> Iterator[bool]:
         """Count a listener while the block runs; give False where there are as many as there may be."""
         with self._lock:
             room = self._counts[caller.name] < caller.limits.listeners and len(self) < self._most
             self._counts[caller.name] += room
+            self._present |= {listener} if room else set()
         try:
             yield room
         finally:
             with self._lock:
                 self._counts[caller.name] -= room
                 self._counts += Counter()  # forgets who is at none
+                self._present.discard(listener)
+
+    def present(self) -> list[Listener]:
+        """Give all who listen now."""
+        with self._lock:
+            return list(self._present)
 
 
 class Audit:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -258,11 +259,14 @@ async def _page(
     format: PageForm = PageForm.json,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most alerts")] = 100,
     wait: Annotated[float, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for the first")] = 0,
+    inclusive: Annotated[
+        bool, Query(description="Begin with the alert of the cursor, not behind it")
+    ] = False,
 ) -> Response:
     """Take a page of a stream, with the cursor of the next one."""
     hub = asked.gateway.hub
     await hub.look()
-    place = asked.place
+    place = max(asked.place - inclusive, 0)
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
     while True:
@@ -310,7 +314,8 @@ _TYPES = {"json": "application/json", "voevent": "application/x-voevent+xml", "g
 async def _file(asked: Asked, form: str, place: int, limit: int) -> tuple[bytes, str, int, int]:
     hub = asked.gateway.hub
     if form in FILES:
-        return await asyncio.to_thread(FILES[form], hub.archive, asked.stream, place, limit)
+        seal = partial(hub.cursors.seal, asked.stream)
+        return await asyncio.to_thread(FILES[form], hub.archive, asked.stream, place, limit, seal)
     page = await hub.after(asked.stream, form, place, asked.site(form))
     kept = page.messages[:limit]
     end = page.end if len(kept) == len(page.messages) else kept[-1].place
@@ -330,7 +335,8 @@ async def _websocket(
         await socket.send_denial_response(await _refused(None, error))
         return
     gateway = asked.gateway
-    with gateway.listeners.one(asked.caller) as room:
+    listener = asked.listener(socket, format.value)
+    with gateway.listeners.one(asked.caller, listener) as room:
         if not room:
             asked.note(socket, "listen", 503)
             await socket.close(1013, "There are as many listeners as there may be.")
@@ -338,10 +344,10 @@ async def _websocket(
         asked.note(socket, "listen", 101, format=format.value)
         await socket.accept()
         with suppress(WebSocketDisconnect, RuntimeError):
-            await _follow(socket, asked, format.value)
+            await _follow(socket, asked, format.value, listener)
 
 
-async def _follow(socket: WebSocket, asked: Asked, form: str) -> None:
+async def _follow(socket: WebSocket, asked: Asked, form: str, listener: Listener) -> None:
     hub = asked.gateway.hub
     place = asked.place
     gone = asyncio.create_task(_until_gone(socket))
@@ -360,6 +366,7 @@ async def _follow(socket: WebSocket, asked: Asked, form: str) -> None:
             for cursor, message in zip(page.cursors, page.messages, strict=True):
                 line = as_line(cursor, form, message.content).decode().rstrip()
                 await asyncio.wait_for(socket.send_text(line), SEND_SECONDS)
+                listener.took(len(line), message.place)
             place = page.end
         if not gone.done():
             await socket.close(1012, "The service restarts; go on from your cursor.")

@@ -144,6 +144,7 @@ async def followed(
     place: int,
     style: Style,
     known: Callable[[], bool],
+    took: Callable[[int, int], None],
     *,
     follow: bool = True,
 ) -> AsyncGenerator[bytes, None]:
@@ -161,6 +162,8 @@ async def followed(
         How it is written.
     known
         Whether the listener still may listen; asked before anything is sent.
+    took
+        Told how many bytes were given, and behind which place the listener goes on.
     follow
         Whether to wait for what comes, or to end where there is no more.
     """
@@ -174,7 +177,9 @@ async def followed(
         if news:
             page = await hub.after(stream, form, place, site)
             place = page.end
-            yield page.framed(style.framing)
+            content = page.framed(style.framing)
+            took(len(content), place)
+            yield content
         else:
             yield style.alive(hub.cursors.seal(stream, place))
 

@@ -97,6 +97,10 @@ class Asked:
         """Whether the caller still is who it was."""
         return self.gateway.roles.known(self.caller, "streams")
 
+    def listener(self, connection: HTTPConnection, form: str) -> Listener:
+        """Give who begins to listen, as operators see them."""
+        return Listener(self.caller.name, address_of(connection), self.stream, form, self.place)
+
     def note(self, connection: HTTPConnection, what: str, status: int, **more: object) -> None:
         """Write into the audit log."""
         self.gateway.audit.note(
@@ -176,7 +180,8 @@ async def endless(
         If there are as many listeners as there may be.
     """
     gateway = asked.gateway
-    listening = gateway.listeners.one(asked.caller)
+    listener = asked.listener(connection, form)
+    listening = gateway.listeners.one(asked.caller, listener)
     if not listening.__enter__():
         listening.__exit__(None, None, None)
         asked.note(connection, "listen", 503)
@@ -184,6 +189,14 @@ async def endless(
     asked.note(connection, "listen", 200, format=form)
     how = style(media_type, form, named=named)
     pieces = followed(
-        gateway.hub, asked.stream, form, asked.site(form), asked.place, how, asked.known, follow=follow
+        gateway.hub,
+        asked.stream,
+        form,
+        asked.site(form),
+        asked.place,
+        how,
+        asked.known,
+        listener.took,
+        follow=follow,
     )
     return Endless(pieces, media_type, listening, headers)

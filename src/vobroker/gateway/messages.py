@@ -6,7 +6,7 @@ A place is a number. A listener names it by a cursor, by the ivorn of the event 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -144,18 +144,20 @@ def begin(archive: Archive, stream: str, since: Since) -> int:
     return int(found[0])
 
 
-def stored(archive: Archive, stream: str, after: int, limit: int) -> list[tuple[int, replay.StoredPacket]]:
-    """Give the next alerts of a stream behind a place as the packets that came, with their places."""
-    rows = archive.query(
+def stored(
+    archive: Archive, stream: str, after: int, limit: int
+) -> Iterator[tuple[int, replay.StoredPacket | None]]:
+    """Give the next alerts of a stream behind a place as the packets that came, with their places.
+
+    None stands for a packet that is not kept.
+    """
+    for row in archive.query(
         "SELECT sequence, survey, alert_id FROM event WHERE sequence > $1 AND stream = $2"
         " ORDER BY sequence LIMIT $3",
         [after, stream, limit],
-    ).to_pylist()
-    found = []
-    for row in rows:
-        for page in archive.stored("survey = ? AND alert_id = ?", [row["survey"], row["alert_id"]]):
-            found += [(row["sequence"], one) for one in page]
-    return found
+    ).to_pylist():
+        pages = archive.stored("survey = ? AND alert_id = ?", [row["survey"], row["alert_id"]])
+        yield row["sequence"], next((one for page in pages for one in page), None)
 
 
 def _as_json(row: Mapping[str, Any]) -> bytes:

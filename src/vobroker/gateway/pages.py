@@ -28,23 +28,36 @@ class File(NamedTuple):
     alerts: int
 
 
-def avro(archive: Archive, stream: str, after: int, limit: int) -> File:
+Seal = Callable[[int], str]
+"""Gives the cursor of a place."""
+
+CURSORS = b"vobroker.cursors"
+"""Entry in the header of a container with the cursors of its alerts, in their order."""
+
+
+def avro(archive: Archive, stream: str, after: int, limit: int, seal: Seal | None = None) -> File:
     """Give the packets of a page in one Avro object container, each datum as it arrived.
 
-    A container has one schema, so a page ends where the schema changes.
+    A container has one schema, so a page ends where the schema changes. Each alert is a block of its own, so
+    that a reader can take the container apart; with ``seal`` the header says their cursors.
     """
     datums: list[bytes] = []
+    places: list[int] = []
     schema, end = b"", after
     for place, packet in stored(archive, stream, after, min(limit, MAX_PACKETS)):
-        if datums and packet.schema != schema:
-            break
-        schema, end = packet.schema, place
-        datums.append(_datum(packet))
-    content = Container(schema.decode()).file(datums) if datums else b""
+        if packet is not None:
+            if datums and packet.schema != schema:
+                break
+            schema = packet.schema
+            datums.append(_datum(packet))
+            places.append(place)
+        end = place
+    more = {CURSORS: " ".join(map(seal, places)).encode()} if seal else {}
+    content = Container(schema.decode(), more).file(datums) if datums else b""
     return File(content, "application/avro", end, len(datums))
 
 
-def votable(archive: Archive, stream: str, after: int, limit: int) -> File:
+def votable(archive: Archive, stream: str, after: int, limit: int, _: Seal | None = None) -> File:
     """Give the alerts of a page as a VOTable, in the columns of ``alert``."""
     found = rows(archive, stream, after, limit)
     places = found["sequence"].to_pylist()
@@ -55,7 +68,7 @@ def votable(archive: Archive, stream: str, after: int, limit: int) -> File:
     return File(content, "application/x-votable+xml", places[-1] if places else after, len(places))
 
 
-FILES: dict[str, Callable[[Archive, str, int, int], File]] = {"avro": avro, "votable": votable}
+FILES: dict[str, Callable[..., File]] = {"avro": avro, "votable": votable}
 """What makes a page, by format."""
 
 

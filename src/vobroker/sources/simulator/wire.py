@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from vobroker.sources.simulator.encode import varint
 
@@ -19,12 +19,13 @@ def confluent_prefix(schema_id: int) -> bytes:
 class Container:
     """Avro object container files of one schema, without compression, as ZTF sends them.
 
-    The 16 bytes of the sync marker come from the schema, so that equal alerts give equal files.
+    The 16 bytes of the sync marker come from the schema, so that equal alerts give equal files. ``more`` are
+    further entries of the header.
     """
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, more: Mapping[bytes, bytes] | None = None) -> None:
         raw = schema.encode()
-        meta = {b"avro.codec": b"null", b"avro.schema": raw}
+        meta = {b"avro.codec": b"null", b"avro.schema": raw, **(more or {})}
         entries = b"".join(varint(len(k)) + k + varint(len(v)) + v for k, v in meta.items())
         self.sync = hashlib.md5(raw, usedforsecurity=False).digest()
         self.header = _MAGIC + varint(len(meta)) + entries + b"\x00" + self.sync
