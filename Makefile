@@ -23,7 +23,7 @@ test: ## Every check and every test: style, types, layers, then pytest
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	$(RUN)/python -m pytest -n auto --maxprocesses 4
+	$(RUN)/python -m pytest -n auto --maxprocesses 5
 
 lint: ## Style, types and layers
 	@scripts/venv.sh test,lint,docs

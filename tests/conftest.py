@@ -48,7 +48,33 @@ class ByFile(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    config.option.loadscopereorder = False  # as pytest_collection_modifyitems has ordered them
     return ByFile(config, log)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: those first in :data:`LONG` mostly wait for brokers."""
+    return (os.cpu_count() or 1) + 1
+
+
+LONG = (
+    "tests/pipeline/test_faults.py",
+    "tests/test_docs.py",
+    "tests/adql/platforms/",
+    "tests/cli/test_serve.py",
+    "tests/notebooks/",
+    "tests/gateway/test_restart.py",
+    "tests/pipeline/test_river.py",
+    "tests/web/test_browser.py",
+)
+"""Files that take longest: they begin first, so that none is left alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        return next((n for n, file in enumerate(LONG) if item.nodeid.startswith(file)), len(LONG))
+
+    items.sort(key=rank)
 
 
 _HEAD = ("| fault | sent | received | archived | duplicates | dead letters | read |", "|---|" + "---:|" * 6)

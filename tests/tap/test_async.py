@@ -264,7 +264,7 @@ def test_an_upload_is_forgotten_when_its_job_has_ended(plain):
     assert plain.service.jobs.kept("") == size
 
 
-def test_two_thousand_jobs_are_refused_beyond_the_limits_and_leave_nothing(plain, monkeypatch):
+def test_eight_hundred_jobs_are_refused_beyond_the_limits_and_leave_nothing(plain, monkeypatch):
     """Who posts quickly gets as many as are allowed; what was refused is not there afterwards."""
     allow(plain, monkeypatch, kept_jobs=200)
     place = urlsplit(plain.address)
@@ -281,14 +281,14 @@ def test_two_thousand_jobs_are_refused_beyond_the_limits_and_leave_nothing(plain
             answers.append((answer.status, answer.getheader("location") or answer.getheader("retry-after")))
         caller.close()
 
-    callers = [threading.Thread(target=post, args=(500,)) for _ in range(4)]
+    callers = [threading.Thread(target=post, args=(200,)) for _ in range(4)]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join()
     jobs = [where for status, where in answers if status == 303]
     assert len(jobs) == 200
-    assert [status for status, where in answers if status != 303 and where] == [503] * (2000 - len(jobs))
+    assert [status for status, where in answers if status != 303 and where] == [503] * (800 - len(jobs))
     assert len([path for path in plain.service.jobs.folder.iterdir() if path.is_dir()]) == len(jobs)
     assert psutil.Process().memory_info().rss - before < 200 * 2**20
     assert plain.rows("SELECT COUNT(*) AS n FROM alert") == [{"n": 7}]

@@ -108,11 +108,11 @@ def test_a_caller_who_leaves_stops_the_query(tap):
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         caller.sendall((head + body).encode())
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while turns._value == 8 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert turns._value == 7
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while turns._value < 8 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert turns._value == 8
@@ -128,7 +128,7 @@ def test_a_caller_who_does_not_read_is_left_after_the_time_limit(tap, monkeypatc
     with socket.create_connection((place.hostname, place.port)) as caller:
         head = f"GET /tap/sync?QUERY={query}&MAXREC=1000000000 HTTP/1.1\r\nHost: x\r\n\r\n"
         caller.sendall(head.encode())
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while tap.service.turns._value == 8 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert tap.service.turns._value == 7
