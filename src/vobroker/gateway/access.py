@@ -102,7 +102,8 @@ class Listeners:
         with self._lock:
             room = self._counts[caller.name] < caller.limits.listeners and len(self) < self._most
             self._counts[caller.name] += room
-            self._present |= {listener} if room else set()
+            if room:
+                self._present.add(listener)
         try:
             yield room
         finally:

@@ -28,7 +28,7 @@ from vobroker.archive import Archive, files_of
 from vobroker.filters import Filter
 from vobroker.filters.compile import NAME
 from vobroker.gateway import openapi
-from vobroker.gateway.access import Audit, Listeners, Rate
+from vobroker.gateway.access import Audit, Listener, Listeners, Rate
 from vobroker.gateway.cursor import CURSOR, Cursors
 from vobroker.gateway.endless import EVENTS, HEARTBEAT, LINES, SEND_SECONDS, as_line
 from vobroker.gateway.guard import Guarded, open_to_pages

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from vobroker.archive import Archive
 from vobroker.filters import Filter
-from vobroker.gateway.access import Audit, Listeners, Rate
+from vobroker.gateway.access import Audit, Listener, Listeners, Rate
 from vobroker.gateway.cursor import CursorError
 from vobroker.gateway.endless import Endless, followed, style
 from vobroker.gateway.hub import Hub
