@@ -61,6 +61,9 @@ class _Trouble:
     paused: int = 0
 
 
+_Key = tuple[str, str]
+
+
 @dataclass(slots=True)
 class Standing:
     """Which filters have failed, so that they run apart from the others and delay none; and what each weighs.
@@ -78,9 +81,9 @@ class Standing:
     """
 
     weighing: bool = False
-    _troubles: dict[tuple[str, str], _Trouble] = field(default_factory=dict)
-    _weights: dict[tuple[str, str], float] = field(default_factory=dict)
-    _weighed: dict[tuple[str, str], int] = field(default_factory=dict)
+    _troubles: dict[_Key, _Trouble] = field(default_factory=dict)
+    _weights: dict[_Key, float] = field(default_factory=dict)
+    _weighed: dict[_Key, int] = field(default_factory=dict)
     _batch: int = 0
 
     def apart(self, filter_: Filter) -> bool:
@@ -105,15 +108,23 @@ class Standing:
         if trouble.slow >= TOO_OFTEN:
             trouble.slow, trouble.paused = 0, PAUSE
 
-    def to_weigh(self, filters: Sequence[Filter]) -> set[tuple[str, str]]:
-        """Choose filters to be run alone on a batch: those first that never were, or longest ago."""
+    def to_run_alone(self, filters: Sequence[Filter]) -> tuple[set[_Key], set[_Key]]:
+        """Choose filters to be run alone on a batch: instead of together with others, and besides.
+
+        Who comes while others run is tried alone first. Of the others some are weighed, those first that
+        never were, or longest ago; they stay in their set, so that sets need not be prepared again.
+        """
         if not self.weighing:
-            return set()
+            return set(), set()
         self._batch += 1
-        due = [key for key in map(_key, filters) if self._weighed.get(key, -AGAIN) <= self._batch - AGAIN]
-        chosen = set(sorted(due, key=lambda key: self._weighed.get(key, -AGAIN))[:AT_ONCE])
-        self._weighed.update(dict.fromkeys(chosen, self._batch))
-        return chosen
+        keys = [_key(f) for f in filters]
+        new = set() if self._batch == 1 else {key for key in keys if key not in self._weighed}
+        never = -AGAIN
+        due = [key for key in keys if key not in new and self._weighed.get(key, never) <= self._batch - AGAIN]
+        weighed = set(sorted(due, key=lambda key: self._weighed.get(key, never))[:AT_ONCE])
+        self._weighed.update({key: self._weighed.get(key, never) for key in keys})
+        self._weighed.update(dict.fromkeys(new | weighed, self._batch))
+        return new, weighed
 
     def weigh(self, filter_: Filter, seconds: float, alerts: int) -> None:
         """Note how long a filter took alone."""
@@ -128,5 +139,5 @@ class Standing:
         return [weight / sum(weights) for weight in weights]
 
 
-def _key(filter_: Filter) -> tuple[str, str]:
+def _key(filter_: Filter) -> _Key:
     return filter_.name, filter_.version

@@ -23,6 +23,15 @@ from vobroker.votypes.columns import Column, Table
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 """What a filter may be called: its name becomes a stream and part of an IVOID."""
 
+MAX_WEIGHT = 300
+"""Most functions in a filter, those counted anew that are within another."""
+
+MAX_SQL = 50_000
+"""Longest filter as the engine gets it, in characters."""
+
+MAX_PATTERN = 256
+"""Longest pattern of LIKE in a filter, in characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -170,9 +179,29 @@ def _compile(name: str, text: str, tables: Mapping[str, Table]) -> Filter:
         checked=checked,
     )
     # Translated once here, so that what the engine cannot do is known before an alert comes.
-    compiled.condition()
-    compiled.computed()
+    size = len(compiled.condition()) + sum(map(len, compiled.computed().values()))
+    if size > MAX_SQL or _weight(query.body) > MAX_WEIGHT:
+        message = (
+            "The filter is too much for the engine: it has too many functions, or one in another too often."
+        )
+        raise AdqlError("filter", message, text, query.body.span)
     return compiled
+
+
+_FOURFOLD = frozenset({"ASIN", "ACOS"})
+
+
+def _weight(node: tree.Node) -> int:
+    """Say how many functions the engine has to prepare.
+
+    It writes out what a function is of as often as it asks whether that is in the function's domain.
+    """
+    inside = sum(map(_weight, tree.children(node)))
+    if isinstance(node, tree.Function):
+        return 1 + (4 if node.name in _FOURFOLD else 2) * inside
+    if isinstance(node, tree.Arithmetic) and any(operator == "/" for operator, _ in node.steps):
+        return 1 + 2 * inside
+    return inside
 
 
 def load_filters(*paths: Path, tables: Mapping[str, Table] | None = None) -> list[Filter]:
@@ -256,6 +285,14 @@ def check_shape(query: tree.Query) -> tuple[str | None, dict[str, bool]]:
             isinstance(child, tree.QueryBody) for child in tree.children(node)
         ):
             refuse("A filter judges each alert by itself and has no subquery.", node)
+        if isinstance(node, tree.Like) and not (
+            isinstance(node.pattern, tree.String) and len(node.pattern.text) <= MAX_PATTERN
+        ):
+            # The engine looks at every place of the text for it, and cannot be interrupted meanwhile.
+            refuse(
+                f"A filter's {node.operator} has a pattern in quotes, of at most {MAX_PATTERN} characters.",
+                node.pattern,
+            )
         if isinstance(node, tree.Function) and node.name == "RAND":
             refuse("A filter must judge the same alert the same way each time: no RAND.", node)
     return _joined(select, refuse)

@@ -33,6 +33,9 @@ TOGETHER = 64
 SECONDS = 10.0
 """Time that a set may take for one batch; then each of its filters is run alone."""
 
+SLICE = 32
+"""Alerts at a time for a filter that is run alone: the engine is interrupted between two slices only."""
+
 DEFAULT = Budget()
 
 
@@ -103,11 +106,10 @@ def run(
     whole = [n for n in range(len(chosen)) if n not in answers]
     if whole:
         table = _table([chosen[n] for n in whole], batch, found)
-        weighed = standing.to_weigh([chosen[n] for n in whole])
-        apart = [
-            n for n in whole if standing.apart(chosen[n]) or (chosen[n].name, chosen[n].version) in weighed
-        ]
+        new, weighed = standing.to_run_alone([chosen[n] for n in whole])
+        apart = [n for n in whole if standing.apart(chosen[n]) or _key(chosen[n]) in new]
         others = [n for n in whole if n not in apart]
+        besides = [n for n in others if _key(chosen[n]) in weighed]
         sets = [others[at : at + TOGETHER] for at in range(0, len(others), TOGETHER)]
 
         def judge(numbers: Sequence[int]) -> list[FilterRun]:
@@ -115,14 +117,14 @@ def run(
 
         for numbers, made in zip(sets, _workers().map(judge, sets), strict=True):
             answers |= dict(zip(numbers, made, strict=True))
-        answers |= {n: _alone(chosen[n], table, budget, standing) for n in apart}
+        answers |= {n: _alone(chosen[n], table, budget, standing) for n in (*apart, *besides)}
     return [answers[n] for n in range(len(chosen))]
 
 
 def _set(filters: Sequence[Filter], table: pa.Table, budget: Budget, standing: Standing) -> list[FilterRun]:
     """Judge filters together, or each alone where that fails."""
     try:
-        scan = prepared(tuple(filters), table.schema)
+        scan = prepared(tuple(filters), table.schema, SECONDS)
         begun = time.perf_counter()
         made = scan.run(table, SECONDS)
     except (duckdb.Error, pa.ArrowException):
@@ -138,9 +140,9 @@ def _alone(filter_: Filter, table: pa.Table, budget: Budget, standing: Standing)
     seconds = (filter_.budget or budget).seconds
     begun = time.perf_counter()
     try:
-        scan = prepared((filter_,), table.schema)
+        scan = prepared((filter_,), table.schema, seconds)
         begun = time.perf_counter()
-        ((rows, result),) = scan.run(table, seconds)
+        ((rows, result),) = scan.run(table, seconds, SLICE)
     except (duckdb.Error, pa.ArrowException) as error:
         slow = isinstance(error, duckdb.InterruptException)
         why = f"took longer than {seconds:g} s" if slow else str(error).split("\n", 1)[0]
@@ -208,6 +210,10 @@ def _without_nan(column: pa.Array) -> pa.Array:
         return column
     nan = pc.is_nan(column)
     return pc.if_else(nan, None, column) if pc.any(nan).as_py() else column
+
+
+def _key(filter_: Filter) -> tuple[str, str]:
+    return filter_.name, filter_.version
 
 
 def _empty(filter_: Filter, seen: int, error: str | None) -> FilterRun:

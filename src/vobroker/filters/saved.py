@@ -16,6 +16,7 @@ from pathlib import Path
 from vobroker.adql import AdqlError
 from vobroker.filters.compile import Filter, compile_filter, starter_filters
 from vobroker.filters.database import ask, changing
+from vobroker.filters.scan import prove
 from vobroker.filters.shipped import examples
 from vobroker.roles import Caller
 from vobroker.votypes.columns import Table
@@ -162,7 +163,7 @@ class Saved:
         Raises
         ------
         AdqlError
-            If the text is no filter.
+            If the text is no filter, or takes the engine too long to prepare.
         SavedError
             If this caller may not save it.
         """
@@ -172,6 +173,7 @@ class Saved:
             raise SavedError("Only somebody who has signed in can save a filter.", 403)
         if name in WORDS or name in _shipped() or name in taken:
             raise SavedError(f"The name “{name}” is taken; give your filter another.", 409)
+        prove(filter_, tables, caller.limits.filter_seconds)
         with changing(self.files) as database:
             rows = database.execute("SELECT owner, role, name, text FROM entry ORDER BY number").fetchall()
             there = {row[2]: row for row in rows}

@@ -6,6 +6,7 @@ The batch is one table, ``batch``, with the columns that some filter names, call
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from vobroker.adql import AdqlError
 from vobroker.filters.compile import Filter
 from vobroker.filters.engine import engine, time_limit
+from vobroker.votypes.columns import Table
 
 MAX_PREPARED = 512
 """Sets of filters that are kept prepared."""
@@ -34,15 +37,26 @@ class _Window:
 
 
 class Scan:
-    """A set of filters, prepared for tables of one schema, on a connection of its own."""
+    """A set of filters, prepared for tables of one schema, on a connection of its own.
 
-    def __init__(self, filters: tuple[Filter, ...], schema: pa.Schema) -> None:
+    Raises
+    ------
+    duckdb.Error
+        If the engine refuses one, or needs longer than ``seconds`` to prepare them.
+    """
+
+    def __init__(self, filters: tuple[Filter, ...], schema: pa.Schema, seconds: float) -> None:
         self.filters = filters
         self._in_use = threading.Lock()
         self._window = _Window(schema.empty_table())
         self._connection = database().cursor()
         weakref.finalize(self, self._connection.close)
         self._connection.register("batch", self._window)
+        with time_limit(self._connection, seconds):
+            self._prepare()
+
+    def _prepare(self) -> None:
+        filters = self.filters
         conditions = ", ".join(f"({f.condition()}) IS TRUE AS p{n}" for n, f in enumerate(filters))
         self._connection.execute(f"PREPARE judge AS SELECT row, {conditions} FROM batch")  # noqa: S608
         self._computed = [list(f.computed()) for f in filters]
@@ -50,8 +64,10 @@ class Scan:
         expressions = ", ".join(["row", *(f"{sql} AS v{n}" for n, sql in enumerate(every))])
         self._connection.execute(f"PREPARE compute AS SELECT {expressions} FROM batch ORDER BY row")  # noqa: S608
 
-    def run(self, table: pa.Table, seconds: float) -> list[tuple[pa.Array, pa.Table]]:
-        """Judge all rows by all filters.
+    def run(
+        self, table: pa.Table, seconds: float, slices: int | None = None
+    ) -> list[tuple[pa.Array, pa.Table]]:
+        """Judge all rows by all filters, so many at a time.
 
         Returns
         -------
@@ -64,6 +80,8 @@ class Scan:
         duckdb.Error
             If a filter fails, or the time, in seconds, is over.
         """
+        if slices is not None:
+            table = pa.Table.from_batches(table.to_batches(max_chunksize=slices), table.schema)
         with self._in_use, time_limit(self._connection, seconds):
             try:
                 rows = self._judge(table)
@@ -113,19 +131,49 @@ _prepared: OrderedDict[Any, Scan] = OrderedDict()
 _preparing = threading.Lock()
 
 
-def prepared(filters: tuple[Filter, ...], schema: pa.Schema) -> Scan:
+def prepared(filters: tuple[Filter, ...], schema: pa.Schema, seconds: float) -> Scan:
     """Give the scan of these filters over tables of a schema; it is made once and kept."""
     key = (tuple((f.name, f.version, f.text) for f in filters), schema)
     with _preparing:
         if key in _prepared:
             _prepared.move_to_end(key)
             return _prepared[key]
-    scan = Scan(filters, schema)
+    scan = Scan(filters, schema, seconds)
     with _preparing:
         _prepared[key] = scan
         if len(_prepared) > MAX_PREPARED:
             _prepared.popitem(last=False)
     return scan
+
+
+def prove(filter_: Filter, tables: Mapping[str, Table], seconds: float) -> None:
+    """Prepare a filter for alerts of these tables.
+
+    Raises
+    ------
+    AdqlError
+        If the engine cannot, or not in this time: what is nested can take it longer than any batch.
+    """
+    used = {table: {name.lower() for name in names} for table, names in filter_.used.items()}
+    for table in filter_.enriched:
+        used.setdefault(table, set()).add("alert_id")
+    fields = [
+        (f"{table}.{column.name}", pa.type_for_alias(column.datatype.arrow))
+        for table, names in used.items()
+        for column in tables[table]
+        if column.name.lower() in names
+    ]
+    slow = f"The engine needs longer than {seconds:g} s to prepare this filter; write it shorter."
+    begun = time.monotonic()
+    try:
+        Scan((filter_,), pa.schema([("row", pa.int32()), *fields]), seconds)
+        if time.monotonic() - begun > seconds:
+            raise AdqlError("filter", slow, filter_.text, (0, 0))
+    except duckdb.InterruptException:
+        raise AdqlError("filter", slow, filter_.text, (0, 0)) from None
+    except duckdb.Error as error:
+        message = f"The engine cannot use this filter: {str(error).splitlines()[0]}"
+        raise AdqlError("filter", message, filter_.text, (0, 0)) from None
 
 
 @cache
