@@ -22,7 +22,7 @@ from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import Archive, open_archive
 from vobroker.filters import compile_filter
 from vobroker.gateway import endless
-from vobroker.gateway.access import Listeners
+from vobroker.gateway.access import Listener, Listeners
 from vobroker.pipeline.river import run
 from vobroker.publish.render import render
 from vobroker.roles import read_roles
@@ -237,14 +237,15 @@ def test_who_takes_nothing_is_let_go_and_leaves_his_place(monkeypatch) -> None:
 
     listeners, guest = Listeners(10), read_roles().guest
     guest = replace(guest, limits=replace(guest.limits, listeners=1))
-    listener = listeners.one(guest)
+    record = Listener("", "", "all", "json", 0)
+    listener = listeners.one(guest, record)
     assert listener.__enter__()
-    with listeners.one(guest) as another:
+    with listeners.one(guest, record) as another:
         assert not another
     answer = endless.Endless(pieces(), endless.EVENTS, listener, {})
     anyio.run(answer, {}, never, _stuck_after(2))
     assert closed == [True]
-    with listeners.one(guest) as another:
+    with listeners.one(guest, record) as another:
         assert another
 
 

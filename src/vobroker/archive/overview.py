@@ -43,6 +43,13 @@ _ACCOUNT = """
     ORDER BY night DESC NULLS LAST, survey NULLS LAST, source LIMIT ?
 """
 
+_BY_NIGHT = """
+    SELECT night, survey, CAST(sum(received) AS BIGINT) AS received,
+           CAST(sum(archived) AS BIGINT) AS archived, CAST(sum(duplicate) AS BIGINT) AS duplicate,
+           CAST(sum(dead) AS BIGINT) AS dead
+    FROM ledger GROUP BY night, survey ORDER BY night DESC NULLS LAST, survey NULLS LAST LIMIT ?
+"""
+
 _BALANCE = """
     SELECT CAST(coalesce(sum(received), 0) AS BIGINT) AS received,
            CAST(coalesce(sum(archived), 0) AS BIGINT) AS archived,
@@ -117,6 +124,11 @@ def arrivals(archive: Archive, until: datetime, step: int = 10, count: int = 60)
 def account(archive: Archive, limit: int = 500) -> list[Row]:
     """Give the ledger by night, survey and source, the last night first."""
     return _rows(archive, _ACCOUNT, limit)
+
+
+def by_night(archive: Archive, limit: int = 500) -> list[Row]:
+    """Give the ledger by night and survey, the last night first."""
+    return _rows(archive, _BY_NIGHT, limit)
 
 
 def balance(archive: Archive) -> Row:

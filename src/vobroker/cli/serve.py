@@ -130,10 +130,17 @@ def serve(
                     f"{address.rstrip('/')}/tap" if address else "",
                     title=title,
                 )
+                lag = None
+                if kafka is not None:
+                    from vobroker.sources.lag import Lag
+
+                    lag = Lag(kafka.connection(), store.positions)
                 with _flowing(rivers, stop):
                     if open_page:
                         threading.Timer(0.8, webbrowser.open, [here]).start()
-                    app = create_app(tap, filters=chosen, title=title, audit=audit, backgrounds=backgrounds)
+                    app = create_app(
+                        tap, filters=chosen, title=title, audit=audit, backgrounds=backgrounds, lag=lag
+                    )
                     serve_app(app, listener)
         except ArchiveError as error:
             fail(str(error))

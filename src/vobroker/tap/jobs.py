@@ -294,6 +294,11 @@ class Jobs:
         sql = "SELECT count(*) FROM job WHERE owner = ? AND phase IN ('QUEUED', 'EXECUTING')"
         return int(self._one(sql, owner)[0])
 
+    def phases(self) -> list[tuple[str, int]]:
+        """Give the phases in which there are jobs, and how many."""
+        with self._lock:
+            return list(self._db.execute("SELECT phase, count(*) FROM job GROUP BY phase ORDER BY phase"))
+
     def abort(self, identifier: str) -> None:
         """Stop a job; one that has ended stays as it is."""
         self._do(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +21,7 @@ from vobroker.filters import Filter, Running
 from vobroker.gateway import create_streams, tell_metrics, tell_ready
 from vobroker.gateway.guard import Guarded, open_to_pages
 from vobroker.gateway.metrics import Counted
+from vobroker.sources.lag import Behind
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
 from vobroker.web import openapi
@@ -33,6 +34,7 @@ from vobroker.web.pages import (
     filters,
     live,
     objects,
+    operator,
     platform,
     platforms,
     query,
@@ -64,6 +66,7 @@ PAGES = (
     tokens,
     catalogues,
     watchlists,
+    operator,
     platform,
     platforms,
 )
@@ -93,6 +96,7 @@ def create_app(
     title: str = "vobroker",
     audit: Path | None = None,
     backgrounds: Mapping[str, str] | None = None,
+    lag: Callable[[], Sequence[Behind]] | None = None,
 ) -> Starlette:
     """Make the web application of a broker.
 
@@ -109,6 +113,8 @@ def create_app(
         File for one line of JSON a request for a stream.
     backgrounds
         HiPS of elsewhere that a reader of the sky page may choose: addresses by name.
+    lag
+        Says how far the archive is behind Kafka.
 
     The streams of the gateway are beside them, at ``/streams``. ``state.close`` lets all who listen go; it is
     to be called before the server stops.
@@ -123,7 +129,7 @@ def create_app(
         address=tap.address.rpartition("/")[0],
     )
     gateway = streams.state.gateway
-    pages = _pages(Site(tap.archive, running_filters, title, tap, gateway, backgrounds or {}))
+    pages = _pages(Site(tap.archive, running_filters, title, tap, gateway, backgrounds or {}, lag))
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Annotated, cast
@@ -15,6 +15,7 @@ from vobroker.enrich.store import FOLDER
 from vobroker.filters import Filter, Running, Saved
 from vobroker.gateway.listening import Gateway
 from vobroker.gateway.seal import Seals
+from vobroker.sources.lag import Behind
 from vobroker.tap import Service
 from vobroker.votypes.columns import Table
 from vobroker.web.hips import Density
@@ -36,6 +37,8 @@ class Site:
     """The streams beside the pages: with one count of who failed, and one audit log."""
     backgrounds: Mapping[str, str] = field(default_factory=dict)
     """HiPS of elsewhere that a reader of the sky page may choose: addresses by name."""
+    lag: Callable[[], Sequence[Behind]] | None = None
+    """Says how far the archive is behind Kafka, where this process reads from it."""
     pulse: Pulse = field(init=False)
     density: Density = field(init=False)
     sessions: Sessions = field(init=False)

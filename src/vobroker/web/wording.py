@@ -91,6 +91,19 @@ def size(number: int | None) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
+def span(seconds: float | None) -> str:
+    """Write a time that passed: ``42 s``, ``3 min``, ``5 h``, ``12 d``."""
+    if seconds is None:
+        return NONE
+    for most, unit in ((120, 1), (7200, 60), (172_800, 3600)):
+        if seconds < most:
+            return f"{seconds / unit:.0f} {_UNITS[unit]}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+_UNITS = {1: "s", 60: "min", 3600: "h"}
+
+
 def share(part: int, whole: int) -> str:
     """Write a part of a whole in per cent, with as many digits as it needs."""
     if not whole:
@@ -119,6 +132,6 @@ def angle(degrees: float | None) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     each.__name__: each
-    for each in (count, fixed, signed, night, utc, clock, stamp, hms, dms, size, share, cell, angle)
+    for each in (count, fixed, signed, night, utc, clock, stamp, hms, dms, size, span, share, cell, angle)
 }
 """Filters of the templates by name."""

@@ -60,7 +60,7 @@ def summary(info: Info) -> dict[str, Any]:
         "table": info.table,
         "description": info.description,
         "source": info.source,
-        "added": info.added,
+        "added": info.added.replace("+00:00", "Z"),
         "owner": info.owner or None,
         "rows": info.rows,
         "left_out": info.missing + info.outside,

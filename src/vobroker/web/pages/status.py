@@ -17,8 +17,12 @@ from vobroker.web.downloads import attachment
 from vobroker.web.limits import Before, Identifier, PageSize
 from vobroker.web.render import respond
 from vobroker.web.site import Site, SiteHere
+from vobroker.web.who import CallerHere
 
 router = APIRouter()
+
+_INSIDE = ("source", "partition", "position")
+"""Columns of a dead letter that tell how the broker is made."""
 
 EXCERPT = 512
 """Bytes of a dead letter that its page shows."""
@@ -33,9 +37,8 @@ def status(request: Request, site: SiteHere, limit: PageSize = 50, before: Befor
     data = {
         "balance": overview.balance(site.archive),
         "balanced": not wrong,
-        "faults": [place(fault) for fault in wrong],
         "totals": overview.totals(site.archive),
-        "ledger": [row | {"source": place(row["source"])} for row in overview.account(site.archive)],
+        "ledger": overview.by_night(site.archive),
         "filters": overview.judged(site.archive),
         "reasons": [
             row | {"meaning": REASONS.get(row["reason"], "")} for row in overview.reasons(site.archive)
@@ -47,13 +50,15 @@ def status(request: Request, site: SiteHere, limit: PageSize = 50, before: Befor
 
 
 @router.get("/deadletters/{number}")
-def dead_letter(request: Request, site: SiteHere, number: Identifier) -> Response:
-    """Show one dead letter with the beginning of its bytes."""
+def dead_letter(request: Request, site: SiteHere, caller: CallerHere, number: Identifier) -> Response:
+    """Show one dead letter with the beginning of its bytes; operators see where it came from."""
     row = _letter(site, number)
     start = max(0, (row["at"] or 0) - EXCERPT // 2) // 16 * 16
     excerpt = row["data"][start : start + EXCERPT]
-    letter = _public(jsonable(row | {"data": b""}, DEAD_LETTER))
+    letter = jsonable(row | {"data": b""}, DEAD_LETTER)
     del letter["data"]
+    if caller.role != "operator":
+        letter = _public(letter)
     data = {
         "letter": letter,
         "meaning": REASONS.get(row["reason"], ""),
@@ -85,7 +90,8 @@ def place(text: str) -> str:
 
 
 def _public(letter: dict[str, Any]) -> dict[str, Any]:
-    return letter | {"source": place(letter["source"]), "message": place(letter["message"])}
+    told = {key: value for key, value in letter.items() if key not in _INSIDE}
+    return told | {"message": place(letter["message"])}
 
 
 def _letter(site: Site, number: int) -> dict[str, Any]:
