@@ -107,6 +107,8 @@ listeners=$all,CONTROLLER://127.0.0.1:$(port "$1" "$2" 3)
 advertised.listeners=$all
 listener.security.protocol.map=PLAIN:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAIN
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:$user
 sasl.enabled.mechanisms=SCRAM-SHA-256,OAUTHBEARER
 listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="$user";

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "kafka.sh"
 STATE = Path(
@@ -34,10 +43,12 @@ class Cluster:
     """A running cluster of 1 or 3 brokers."""
 
     size: int
+    state: Path = STATE
+    base: int = BASE
 
     def addresses(self, listener: int = 0) -> str:
         """Addresses of a listener: 0 plain, 1 SASL, 2 SASL over TLS."""
-        first = BASE + 100 * (self.size // 3) + listener
+        first = self.base + 100 * (self.size // 3) + listener
         return ",".join(f"127.0.0.1:{first + 10 * node}" for node in range(self.size))
 
     @property
@@ -46,11 +57,11 @@ class Cluster:
 
     @property
     def password(self) -> str:
-        return (STATE / "password").read_text().strip()
+        return (self.state / "password").read_text().strip()
 
     @property
     def certificate(self) -> str:
-        return str(STATE / "ca.pem")
+        return str(self.state / "ca.pem")
 
     def topic(self, partitions: int = 1, called: str = "", **config: str) -> str:
         """Make a topic of its own."""
@@ -84,9 +95,11 @@ class Cluster:
         kafka("node", str(self.size), str(node))
 
 
-def kafka(*arguments: str) -> str:
+def kafka(*arguments: str, **where: str) -> str:
     """Run scripts/kafka.sh."""
-    done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(
+        [SCRIPT, *arguments], capture_output=True, text=True, timeout=240, check=False, env=os.environ | where
+    )
     if done.returncode:
         pytest.fail(f"scripts/kafka.sh {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -106,6 +119,24 @@ def _cluster(size: int) -> Iterator[Cluster]:
 def kafka1() -> Iterator[Cluster]:
     """One broker; it goes on after the tests."""
     yield from _cluster(1)
+
+
+@pytest.fixture(scope="session")
+def kafka_with_rights(kafka1: Cluster) -> Iterator[Cluster]:
+    """One broker that asks who may do what: that of all tests, unless it runs since it did not."""
+    asked = AclBindingFilter(
+        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    )
+    try:
+        AdminClient({"bootstrap.servers": kafka1.brokers}).describe_acls(asked).result(30)
+    except KafkaException:
+        state, base = Path(tempfile.mkdtemp(prefix="vobroker-kafka-")), BASE + 1000
+        where = {"VOBROKER_KAFKA": str(state), "VOBROKER_KAFKA_PORT": str(base)}
+        kafka("start", "1", **where)
+        yield Cluster(1, state, base)
+        kafka("wipe", **where)
+    else:
+        yield kafka1
 
 
 @pytest.fixture(scope="session")
