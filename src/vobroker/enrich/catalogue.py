@@ -41,6 +41,9 @@ PREFIXES = {"catalogue": "match_", "watchlist": "watchlist_"}
 MAX_ROWS = 100_000_000
 """Most rows of a catalogue unless more are allowed: it is sorted in memory, some 200 bytes a row."""
 
+MAX_SPOOL, MAX_UNPACKED = 2**30, 100
+"""Bytes that the rows of a file may have on the disk: these, and so many times its own size."""
+
 MAX_COLUMNS = 200
 """Most columns that are kept: a row must fit into a page of PostgreSQL."""
 
@@ -500,7 +503,7 @@ def _spool(
 ) -> _Spooled:
     """Read the file once, and keep the rows with a position where they can be had in any order."""
     ras, decs = [], []
-    seen = missing = outside = first = 0
+    seen = missing = outside = first = written = 0
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema(table).remove_metadata()) as writer:
         for batch in source.batches(list(table.names)):
             ra, dec = (
@@ -516,6 +519,12 @@ def _spool(
             missing += int(np.count_nonzero(~given))
             outside += int(np.count_nonzero(given & ~real))
             seen += len(batch)
+            written += batch.nbytes
+            if written > MAX_SPOOL + MAX_UNPACKED * (source.size or 0):
+                raise EnrichError(
+                    f"{source.name} unpacks to more than {written:,} bytes, which is too much for its"
+                    f" {source.size or 0:,}; choose columns with --columns"
+                )
             if seen > most:
                 raise EnrichError(f"{source.name} has more than {most:,} rows; --max-rows allows more")
             writer.write_batch(

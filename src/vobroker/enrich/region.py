@@ -19,6 +19,7 @@ from vobroker.enrich import cells
 from vobroker.enrich.catalogue import INFO, free_place, new_folder
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.formats.fits import binary_table
+from vobroker.enrich.formats.source import refuse_packed
 from vobroker.enrich.layer import KEYS, Found, keys
 from vobroker.sky.healpix import CELLS, ORDER
 from vobroker.votypes import literals
@@ -26,10 +27,11 @@ from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Table
 
 KIND = "region"
-MAX_BYTES = 2**27
+MAX_BYTES = 2**24
 """Largest MOC that is no FITS file."""
 
-MAX_RANGES = 50_000_000
+MAX_RANGES = 2**24
+"""Most cells, or ranges of them: more than the sky has of order 10."""
 
 _VERSION = 1
 
@@ -133,7 +135,8 @@ def read_moc(path: Path) -> cells.Cells:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(10)
+            head = refuse_packed(path)[:10]
+            file.seek(10)
             if head.startswith(b"SIMPLE  ="):
                 found = _fits(path)
             else:
@@ -152,6 +155,8 @@ def read_moc(path: Path) -> cells.Cells:
 
 def _fits(path: Path) -> cells.Cells:
     unit = binary_table(path)
+    if len(unit.rows) > MAX_RANGES:
+        raise EnrichError(f"{path} has {len(unit.rows):,} rows, more than {MAX_RANGES:,}")
     header = unit.header
     ordering = str(header.get("ORDERING", "")).strip().upper()
     dimension = str(header.get("MOCDIM", "SPACE")).strip().upper()
@@ -180,7 +185,7 @@ def _text(data: bytes, path: Path) -> cells.Cells:
         if text.lstrip().startswith("{"):
             return _json(json.loads(text), path)
         moc = literals.read("MOC", text)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, literals.LiteralError) as error:
+    except (RecursionError, ValueError) as error:  # JSON, UTF-8, a number of thousands of digits, a literal
         raise EnrichError(f"{path} is no MOC in FITS, JSON or text: {error}") from error
     pairs = [cells.ranges(order, *np.array(runs, np.int64).reshape(-1, 2).T) for order, runs in moc]
     return np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)

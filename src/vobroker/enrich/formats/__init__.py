@@ -5,11 +5,11 @@ Everything in a file is untrusted: what it declares is held against its size bef
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.formats import csv, fits, parquet, votable
-from vobroker.enrich.formats.source import Source
+from vobroker.enrich.formats.source import Source, refuse_packed
 
 __all__ = ["Source", "open_source"]
 
@@ -29,16 +29,10 @@ def open_source(path: Path, *, identifier: str = "") -> Source:
     EnrichError
         If it cannot be read, is packed, is none of these, or is damaged where its columns are declared.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(512)
-    except OSError as error:
-        raise EnrichError(f"cannot read {path}: {error.strerror or error}") from error
-    if not head:
-        raise EnrichError(f"{path} is empty")
-    for beginning, name in _PACKED.items():
-        if head.startswith(beginning):
-            raise EnrichError(f"{path} is packed with {name}; unpack it first")
+    return replace(_opened(path, refuse_packed(path), identifier), size=path.stat().st_size)
+
+
+def _opened(path: Path, head: bytes, identifier: str) -> Source:
     if head.startswith(b"PAR1"):
         return parquet.open_parquet(path)
     if head.startswith(b"SIMPLE  ="):
@@ -46,6 +40,3 @@ def open_source(path: Path, *, identifier: str = "") -> Source:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return votable.open_votable(path)
     return csv.open_csv(path, identifier)
-
-
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK": "zip"}

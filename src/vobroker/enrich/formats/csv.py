@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv as text
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import pyarrow as pa
 from pyarrow import csv
 
 from vobroker.enrich.errors import EnrichError
-from vobroker.enrich.formats.source import Source, arrow_source, names_of
+from vobroker.enrich.formats.source import MAX_COLUMNS, Source, arrow_source, names_of
 
 _BLOCK = 2**23
+_FIRST = 2**20
+"""Most characters of the line of names."""
 
 
 def open_csv(path: Path, identifier: str = "") -> Source:
@@ -29,6 +33,7 @@ def open_csv(path: Path, identifier: str = "") -> Source:
     EnrichError
         If its first block is not CSV in UTF-8.
     """
+    _check_names(path)
     texts: dict[str, pa.DataType] = {}
 
     def opened() -> csv.CSVStreamingReader:
@@ -62,3 +67,18 @@ def open_csv(path: Path, identifier: str = "") -> Source:
             raise EnrichError(f"{path}: {str(error).splitlines()[0][:300]}") from error
 
     return arrow_source(str(path), schema, None, batches)
+
+
+def _check_names(path: Path) -> None:
+    """Refuse a line of names that is none: the reader takes memory for as many columns as it has."""
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            head = file.read(_FIRST)
+        lines = iter(io.StringIO(head, newline=""))
+        names = next(text.reader(lines), [])
+    except (OSError, text.Error) as error:
+        raise EnrichError(f"{path} cannot be read as CSV: {error}") from error
+    if len(names) > MAX_COLUMNS:
+        raise EnrichError(f"{path} has {len(names):,} columns or more; the limit is {MAX_COLUMNS:,}")
+    if len(head) == _FIRST and next(lines, None) is None:
+        raise EnrichError(f"{path} is no CSV: its first line has {_FIRST:,} characters or more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Iterator
@@ -15,8 +16,11 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from vobroker.enrich.errors import EnrichError
-from vobroker.enrich.formats.source import BATCH, MAX_COLUMNS, Source, typed
+from vobroker.enrich.formats.source import BATCH, MAX_COLUMNS, Source, refuse_packed, typed
 from vobroker.votypes.columns import Column
+
+MAX_HEADERS = 2**22
+"""Bytes of all headers up to that of the table; one without end would be read until the file ends."""
 
 _LETTERS = {"L": "BOOLEAN", "B": "SMALLINT", "I": "SMALLINT", "J": "INTEGER", "K": "BIGINT"} | {
     "E": "REAL",
@@ -57,18 +61,36 @@ def binary_table(path: Path) -> BinaryTable:
     Raises
     ------
     EnrichError
-        If it has none, or the table is larger than the file, or its header makes no sense.
+        If it is packed or has none, or the table is larger than the file, or its header makes no sense.
     """
     try:
+        refuse_packed(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with fits.open(path, memmap=False, lazy_load_hdus=True) as file:
+            with _Headers(path) as raw, fits.open(raw, memmap=False, lazy_load_hdus=True) as file:
                 return _table(file, path)
     except EnrichError:
         raise
     except Exception as error:  # the reader raises whatever it stumbles over
         reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise EnrichError(f"{path} cannot be read as FITS: {reason}") from error
+
+
+class _Headers(io.FileIO):
+    """A file of which the headers are read, and not more of it than these may have."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
+        self._room = MAX_HEADERS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read, as long as there is room."""
+        data = super().read(min(self._room + 1, size if size is not None and size >= 0 else self._room + 1))
+        self._room -= len(data)
+        if self._room < 0:
+            raise EnrichError(f"{self._path} has headers of more than {MAX_HEADERS:,} bytes")
+        return data
 
 
 def open_fits(path: Path) -> Source:

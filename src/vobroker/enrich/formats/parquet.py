@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vobroker.enrich.errors import EnrichError
-from vobroker.enrich.formats.source import BATCH, Source, arrow_source
+from vobroker.enrich.formats.source import BATCH, MAX_COLUMNS, Source, arrow_source, is_text
 
 MAX_GROUP = 2**32
 """Bytes that a row group may unpack to: a few bytes can announce any number."""
@@ -27,7 +27,10 @@ def open_parquet(path: Path) -> Source:
         If its end, where the columns are described, is missing or damaged, or a row group is too large.
     """
     try:
-        file = pq.ParquetFile(path)
+        schema = pq.read_schema(path)
+        # Texts stay as the file has them, each once: in every row they may be any number of bytes.
+        texts = [field.name for field in schema if is_text(field.type)][:MAX_COLUMNS]
+        file = pq.ParquetFile(path, read_dictionary=texts)
         schema = file.schema_arrow
     except _DAMAGE as error:
         raise EnrichError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error

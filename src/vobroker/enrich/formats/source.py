@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,33 @@ BATCH = 65_536
 """Rows that are read at once."""
 
 MAX_COLUMNS = 1_000
+
+MAX_TEXT = 2**28
+"""Bytes of all texts of a column that are read at once: a text that a file has once may be in every row."""
+
+
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK": "zip"}
+
+
+def refuse_packed(path: Path) -> bytes:
+    """Give the first bytes of a file; what is packed is unpacked by its owner, who sees how large it gets.
+
+    Raises
+    ------
+    EnrichError
+        If it is packed, empty or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise EnrichError(f"cannot read {path}: {error.strerror or error}") from error
+    if not head:
+        raise EnrichError(f"{path} is empty")
+    for beginning, name in _PACKED.items():
+        if head.startswith(beginning):
+            raise EnrichError(f"{path} is packed with {name}; unpack it first")
+    return head
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +63,8 @@ class Source:
         Number of rows, where the file tells.
     batches
         Gives the rows of some columns, in the types of :func:`vobroker.votypes.arrow.data_type`.
+    size
+        Bytes of the file, where that is known.
     """
 
     name: str
@@ -42,6 +72,7 @@ class Source:
     left: Mapping[str, str]
     rows: int | None
     batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
+    size: int | None = None
 
 
 _TYPES = {
@@ -63,6 +94,11 @@ def type_of(kind: pa.DataType) -> str | None:
     return _TYPES.get(kind)
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether the values of an Arrow type are texts."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
 def typed(values: pa.Array, column: Column) -> pa.Array:
     """Give values in the type of their column, such as every database holds.
 
@@ -74,6 +110,10 @@ def typed(values: pa.Array, column: Column) -> pa.Array:
     pyarrow.ArrowInvalid
         If a value is too large for it, or text is not UTF-8.
     """
+    if pa.types.is_dictionary(values.type) and is_text(values.type.value_type):
+        size = pc.sum(pc.binary_length(values.dictionary).take(values.indices)).as_py() or 0
+        if size > MAX_TEXT:
+            raise ValueError(f"{len(values):,} texts have {size:,} bytes, more than {MAX_TEXT:,}")
     if pa.types.is_timestamp(values.type):
         values = values.cast(pa.timestamp("us", values.type.tz)).cast(pa.timestamp("us"))
     values = values.cast(data_type(column.datatype))
@@ -124,6 +164,8 @@ def arrow_source(
     """
     columns, left = [], {}
     names = names_of(schema, name)
+    if len(names) > MAX_COLUMNS:
+        raise EnrichError(f"{name} has {len(names):,} columns; the limit is {MAX_COLUMNS:,}")
     for number, called in enumerate(names):
         kind = type_of(schema.field(number).type)
         if names.count(called) > 1:
