@@ -1,4 +1,4 @@
-"""Where a job should run: filters, then the ladder of access, then time; the unknown never beats the known."""
+"""Where a job should run: filters, the ladder of access, then time; the unknown never beats the known."""
 
 from __future__ import annotations
 
