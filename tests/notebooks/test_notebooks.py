@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
+import requests
 from tests.notebooks.conftest import ROOT, Kernel, Started
+from typer.testing import CliRunner
 
+from vobroker.cli import app
+from vobroker.notebook import allowances
+from vobroker.roles import read_roles
+
+USER = allowances(read_roles())["user"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 SAID = {
@@ -52,3 +62,48 @@ def test_a_notebook_is_a_text_that_can_be_read(notebook: Path) -> None:
     assert all(len(cell.source.splitlines()) <= 32 for cell in content.cells), "one idea a cell"
     linked = re.findall(r"\]\((\S+?\.ipynb)\)", "".join(cell.source for cell in content.cells))
     assert all((notebook.parent / name).exists() for name in linked)
+
+
+def test_the_kernel_is_this_environment_and_knows_archive_and_service(
+    started: Started, kernel: Kernel
+) -> None:
+    told = _told(
+        kernel, "[sys.executable, os.environ['VOBROKER_ARCHIVE'], os.environ['VOBROKER_AT'], os.getcwd()]"
+    )
+    assert told == [sys.executable, str(started.archive), started.service, str(started.work)]
+
+
+def test_the_limits_of_the_role_hold_in_the_kernel_and_are_told(started: Started, kernel: Kernel) -> None:
+    assert f"limits:     {USER}, as user" in started.said
+    assert USER.memory_bytes == 8_000_000_000
+    cores, most, threads = _told(
+        kernel,
+        "[len(os.sched_getaffinity(0)), resource.getrlimit(resource.RLIMIT_DATA)[1],"
+        " os.environ['OMP_NUM_THREADS']]",
+    )
+    assert cores == min(USER.cores, len(os.sched_getaffinity(0)))
+    assert most == USER.memory_bytes
+    assert threads == str(USER.cores)
+    (error,) = kernel.run(f"bytearray({USER.memory_bytes})")
+    assert error["ename"] == "MemoryError"
+
+
+def test_it_lets_nobody_in_without_the_token(started: Started) -> None:
+    assert requests.get(f"{started.lab}/api/contents", timeout=60).status_code == 403
+    token = {"Authorization": f"token {started.token}"}
+    listed = requests.get(f"{started.lab}/api/contents", headers=token, timeout=60).json()
+    assert {"1-first-alert.ipynb", "benchmarks"} <= {one["name"] for one in listed["content"]}
+    others = psutil.process_iter(["cmdline"])
+    assert not any(started.token in " ".join(one.info["cmdline"] or ()) for one in others)
+
+
+def test_what_is_no_broker_is_not_taken_for_one(started: Started, tmp_path: Path) -> None:
+    words = ["notebook", "--no-open", str(tmp_path), "--service", started.lab]
+    done = CliRunner().invoke(app(), words)
+    assert done.exit_code == 1
+    assert f"no broker answers at {started.lab}" in done.stderr.replace("\n", " ")
+
+
+def _told(kernel: Kernel, expression: str) -> object:
+    (output,) = kernel.run(f"import json, os, resource, sys; print(json.dumps({expression}))")
+    return json.loads(output["text"])

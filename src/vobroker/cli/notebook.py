@@ -289,6 +289,8 @@ def _until_answers(program: Program, what: str, url: str, log: Path) -> None:
         try:
             with urllib.request.urlopen(url, timeout=5):  # noqa: S310
                 return
+        except urllib.error.HTTPError as error:
+            error.close()
         except (OSError, ValueError):
             pass
         if program.poll() is not None:
@@ -305,6 +307,9 @@ def _asked(service: str) -> None:
     try:
         with urllib.request.urlopen(f"{service.rstrip('/')}/streams/", timeout=20) as answer:  # noqa: S310
             found = "streams" in json.loads(answer.read(1_000_000))
+    except urllib.error.HTTPError as error:
+        error.close()
+        fail(f"no broker answers at {service}: it says {error.code} to a question for streams")
     except (OSError, ValueError) as error:
         fail(f"no broker answers at {service}: {getattr(error, 'reason', None) or error}")
     if not found:

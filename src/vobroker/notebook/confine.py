@@ -142,6 +142,7 @@ def _end(program: subprocess.Popen[bytes]) -> None:
     for one in started:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
+    psutil.wait_procs(started, GRACE_SECONDS)
 
 
 def _say(sentence: str) -> None:
