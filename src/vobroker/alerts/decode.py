@@ -22,6 +22,7 @@ from vobroker.alerts.schemas import PacketSchema, SchemaSource
 from vobroker.alerts.surveys import SURVEYS, missing_fields, native_names, survey_of, unfit_fields
 from vobroker.alerts.surveys.survey import Survey
 from vobroker.sky import healpix29
+from vobroker.telemetry import OFF, Span
 
 _NIGHTS = (41317.0, 88069.0)
 """MJD of 1972, when UTC as it is began, and of 2100: a time outside is kept, but has no night."""
@@ -33,6 +34,8 @@ class Decoded:
 
     batches: list[AlertBatch] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    trace: Span = field(default=OFF, repr=False, compare=False)
+    """Of which this, and what is done with it, is a part."""
 
 
 def decode(

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vobroker.archive import Archive, ArchiveError, overview
+from vobroker.telemetry import span
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ MEDIA_TYPE = CONTENT_TYPE_LATEST
 
 PARTS = ("streams", "tap", "events", "static", "metrics")
 """First parts of addresses that are counted by themselves; all others are ``pages``."""
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"))
 
 FATES = {
     "received": "Inputs that were received",
@@ -159,6 +162,8 @@ class Counted:
                 self._metrics.requests.labels(part, str(status)).inc()
                 seconds = time.perf_counter() - begun
                 self._metrics.seconds.labels(part).observe(seconds)
+                told.set(status=status)
+                told.end()  # a stream goes on for hours; what is told is the time until it begins
                 if _log.isEnabledFor(logging.INFO):
                     _log.info("request", extra=_told(scope, status, seconds))
 
@@ -167,11 +172,13 @@ class Counted:
                 answer(message.get("status") or _WEBSOCKET.get(message["type"], 500))
             await send(message)
 
-        try:
-            await self._app(scope, receive, counted)
-        except Exception:
-            answer(500)
-            raise
+        method = scope.get("method", "WEBSOCKET")
+        with span("request", part=part, method=method if method in METHODS else "other") as told:
+            try:
+                await self._app(scope, receive, counted)
+            except Exception:
+                answer(500)
+                raise
 
 
 def _told(scope: Scope, status: int, seconds: float) -> dict[str, object]:

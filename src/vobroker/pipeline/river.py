@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -24,11 +24,12 @@ import vobroker.filters as filtering
 from vobroker.alerts.decode import Decoded, decode
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
-from vobroker.archive import Archive, Collision
+from vobroker.archive import Archive, Collision, Transaction
 from vobroker.enrich import Enrichment
 from vobroker.enrich.store import tables_for
 from vobroker.filters import Filter, FilterRun, Running, Standing, current
 from vobroker.publish.folder import publish_folder
+from vobroker.telemetry import Span, span
 
 T = TypeVar("T")
 
@@ -104,13 +105,15 @@ def run(
         If the archive cannot be written (disk full, damaged); the batch in hand is rolled back.
     """
     counts = Counts()
-    decoded = ((raw, decode(raw, schemas, whole=True)) for raw in source)
+    decoded = ((raw, decoding(raw, schemas)) for raw in source)
     try:
         for raw, alerts in _one_ahead(decoded):
             commit(raw, alerts, archive, filters, counts, enrichment=enrichment)
             if voevents is not None:
-                with archive.alone():
-                    counts.events += publish_folder(archive, voevents)
+                with archive.alone(), span("publish") as told:
+                    events = publish_folder(archive, voevents)
+                    told.set(events=events)
+                counts.events += events
             if after_batch is not None:
                 after_batch(counts)
             if stop is not None and stop.is_set():
@@ -119,6 +122,16 @@ def run(
         if isinstance(filters, Running):
             filters.close()
     return counts
+
+
+def decoding(raw: RawBatch, schemas: SchemaSource) -> Decoded:
+    """Decode a batch to its last byte, and begin the trace that ends with its commit."""
+    trace = span("batch", packets=len(raw.data))
+    with trace.child("decode") as told:
+        decoded = decode(raw, schemas, whole=True)
+        told.set(alerts=sum(map(len, decoded.batches)), dead=len(decoded.dead), schemas=len(decoded.batches))
+    decoded.trace = trace
+    return decoded
 
 
 def commit(
@@ -143,10 +156,11 @@ def commit(
     vobroker.archive.ArchiveError
         If the archive cannot be written; it is then as before, and so are the counts.
     """
-    while True:
-        with suppress(Collision):
-            _commit(raw, decoded, archive, filters, counts, letters, enrichment)
-            return
+    with decoded.trace:
+        while True:
+            with suppress(Collision):
+                _commit(raw, decoded, archive, filters, counts, letters, enrichment)
+                return
 
 
 def _commit(
@@ -163,22 +177,33 @@ def _commit(
     judged: list[tuple[int, list[FilterRun]]] = []
     running = filters if isinstance(filters, Running) else None
     standing = running.standing if running is not None else counts.standing
-    with archive.transaction() as transaction:
+    trace = decoded.trace
+    with _transaction(archive, trace) as transaction:
         read = transaction.positions(raw.progress) if raw.shared else {}
         decoded = _unread(decoded, raw, read)
         damaged = decoded.dead
         received = sum(len(batch) for batch in decoded.batches) + len(damaged)
         for batch in decoded.batches:
-            fresh, _ = transaction.add(batch)
+            with trace.child("archive", alerts=len(batch)) as told:
+                fresh, _ = transaction.add(batch)
+                told.set(fresh=0 if fresh is None else len(fresh))
             if fresh is None:
                 continue
             archived += len(fresh)
-            found = enrichment.of(fresh)
-            transaction.add_enriched(tables_for(found))
+            with trace.child("enrich", alerts=len(fresh)) as told:
+                found = enrichment.of(fresh)
+                told.set(layers=len(found))
+                transaction.add_enriched(tables_for(found))
             wrong = {name: one.error or one.warning for name, one in found.items()}
             counts.failed |= enrichment.damaged | {name: why for name, why in wrong.items() if why}
-            results = filtering.run(current(filters), fresh, found, standing=standing)
-            transaction.add_matches(results, fresh)
+            with trace.child("filters", alerts=len(fresh)) as told:
+                results = filtering.run(current(filters), fresh, found, standing=standing)
+                transaction.add_matches(results, fresh)
+                told.set(
+                    filters=len(results),
+                    passed=sum(len(one.rows) for one in results),
+                    failed=sum(bool(one.error) for one in results),
+                )
             judged.append((next((n for n in fresh.alert["night"].to_pylist() if n), 0), results))
             for result in results:
                 passed[result.filter.name] = passed.get(result.filter.name, 0) + len(result.rows)
@@ -191,6 +216,7 @@ def _commit(
         counts.failed |= running.left_out
         for night, results in judged:
             running.note(results, night)
+    trace.set(received=received, archived=archived, dead=transaction.filed)
     counts.received += received
     counts.archived += archived
     # What is neither new nor newly dead was there already, as an alert or as a dead letter.
@@ -198,6 +224,15 @@ def _commit(
     counts.duplicate += received - archived - transaction.filed
     for name, number in passed.items():
         counts.passed[name] = counts.passed.get(name, 0) + number
+
+
+@contextmanager
+def _transaction(archive: Archive, trace: Span) -> Iterator[Transaction]:
+    with ExitStack() as stack:
+        transaction = stack.enter_context(archive.transaction())
+        yield transaction
+        with trace.child("commit"):
+            stack.close()
 
 
 def _unread(decoded: Decoded, raw: RawBatch, read: Mapping[tuple[str, int], int]) -> Decoded:

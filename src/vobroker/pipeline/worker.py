@@ -15,15 +15,16 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from pathlib import Path
 
-from vobroker.alerts.decode import Decoded, decode
+from vobroker.alerts.decode import Decoded
 from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import SchemaSource
 from vobroker.archive import Access, Archive, ArchiveError
 from vobroker.enrich import Enrichment
 from vobroker.filters import Running
-from vobroker.pipeline.river import NOTHING, Counts, Filters, commit
+from vobroker.pipeline.river import NOTHING, Counts, Filters, commit, decoding
 from vobroker.publish.folder import publish_folder
 from vobroker.sources.kafka import KafkaSource
+from vobroker.telemetry import span
 
 REGISTRY_PATIENCE = 60.0
 """Seconds that a batch waits for a registry that is down; its unknown packets are dead letters then."""
@@ -58,13 +59,14 @@ class _Outgoing:
         if time.monotonic() < self.due or (self.voevents is None and not self.outlets):
             return
         try:
-            with self.turns.take() as archive, archive.alone():
+            with self.turns.take() as archive, archive.alone(), span("publish") as told:
                 # Somebody may wait at an outlet; files can wait.
                 written = [outlet(archive) for outlet in self.outlets]
                 if self.voevents is not None:
                     written.append(publish_folder(archive, self.voevents))
                 # The same events go to each place; they are counted once.
                 self.counts.events += max(written)
+                told.set(events=max(written), outlets=len(written))
         except (ArchiveError, OSError) as error:
             self.delay = min(2 * self.delay or 1.0, _LONGEST_DELAY)
             self.due = time.monotonic() + self.delay
@@ -144,14 +146,14 @@ def _decoded(
 ) -> Generator[tuple[RawBatch, Decoded], None, None]:
     for raw in source:
         until, delay, said = time.monotonic() + patience, 0.5, False
-        decoded = decode(raw, schemas, whole=True)
+        decoded = decoding(raw, schemas)
         while _unknown(decoded, schemas) and time.monotonic() < until and not source.stop.is_set():
             if not said:
                 source.say(f"the schema registry does not answer ({schemas.silent}); trying again")
                 said = True
             source.stop.wait(min(delay, max(until - time.monotonic(), 0)))
             delay = min(2 * delay, _LONGEST_DELAY)
-            decoded = decode(raw, schemas, whole=True)
+            decoded = decoding(raw, schemas)
         if source.stop.is_set() and _unknown(decoded, schemas):
             return  # not waited for to the end: the next worker reads them again
         yield raw, decoded

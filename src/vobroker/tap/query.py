@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from vobroker.archive import Archive, ArchiveError, QueryStopped, Reading
 from vobroker.tap.catalogue import Catalogue
 from vobroker.tap.errors import TapError, TimeLimitError
 from vobroker.tap.formats import Outcome
+from vobroker.telemetry import span
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Column, Table
 
@@ -98,6 +100,10 @@ def _origins(checked: adql.CheckedQuery) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 class Rows:
     """The rows of a query, within limits.
 
@@ -114,6 +120,8 @@ class Rows:
         if archive.platform != "duckdb" or maxrec < _ALL_CORES:
             # One row more than wanted tells whether there are more.
             sql = f"SELECT * FROM ({sql}) AS result LIMIT {maxrec + 1:d}"  # noqa: S608
+        # Of what was asked only a digest: a trace goes to others than the query did.
+        self._trace = span("query", platform=archive.platform, digest=_digest(prepared.text), most=maxrec)
         self._reading: Reading = archive.read(sql, prepared.parameters, lent=prepared.lent)
         self._schema = schema(Table("result", prepared.columns))
         self._timer = threading.Timer(seconds, self._stop)
@@ -177,6 +185,8 @@ class Rows:
         """End the query, finished or not."""
         self._timer.cancel()
         self._reading.close()
+        self._trace.set(rows=self._given, status=self._outcome.status, late=self._late)
+        self._trace.end()
 
     def _stop(self) -> None:
         self._late = True
