@@ -289,7 +289,7 @@ def _enough(name: str, wanted: float, found: Sequence[Fact | None], unit: str) -
 
 def _copy(job: Job, need: Need, platform: Platform, platforms: Iterable[Platform]) -> _Copy:
     """Find the nearest copy that one may read."""
-    refused = f"{need.id}: none of the places has it"
+    refused, here = f"{need.id}: none of the places has it", ""
     for source in (platform, *(one for one in platforms if one is not platform)):
         dataset = source.dataset(need.id)
         if dataset is None:
@@ -302,6 +302,7 @@ def _copy(job: Job, need: Need, platform: Platform, platforms: Iterable[Platform
             refused = allowed.text
         elif short := _short(need, dataset):
             refused = f"{source.title} has {short}"
+            here = f", since it has {short}" if source is platform else here
         elif source is platform:
             rung = "provider" if closeness is None else closeness.value
             state, text = allowed.state, f"{what} are {CLOSENESS[rung]}"
@@ -316,7 +317,7 @@ def _copy(job: Job, need: Need, platform: Platform, platforms: Iterable[Platform
             state = UNKNOWN if asked and closeness is None else allowed.state
             if asked:
                 what = f"the {size(need.result or 0)} that a query on {need.id} gives"
-            text = f"{what} would be copied from {source.title}"
+            text = f"{what} would be copied from {source.title}{here}"
             return _Copy(need, Term(need.id, state, text), "remote", source, dataset, asked)
     return _Copy(need, Term(need.id, NO, refused), "remote")
 
