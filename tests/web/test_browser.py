@@ -30,6 +30,8 @@ PAGES = (
     "/query?q=SELECT survey, object_id, mag, mjd FROM alert",
     "/status",
     "/deadletters/1",
+    "/platform",
+    "/platforms?job=rubin-filter&p=rubin-idf&p=uk-idac",
 )
 
 
