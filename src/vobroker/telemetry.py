@@ -13,10 +13,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import AbstractContextManager
 from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -29,44 +28,32 @@ _ASKED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "
 Value = str | int | float | bool
 
 
-class Span(AbstractContextManager["Span"], Protocol):
-    """Some work, which has a beginning, an end and numbers; what is begun in its block is a part of it."""
+class Span:
+    """Some work, with a beginning, an end and numbers; here, nothing of it is told.
+
+    What is begun in its block is a part of it.
+    """
 
     def __enter__(self) -> Self:
-        """Begin to be what further work is a part of."""
-        ...
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
 
     def set(self, **told: Value) -> None:
         """Note numbers and names; they are called ``vobroker.…``."""
-        ...
 
     def child(self, name: str, **told: Value) -> Span:
         """Begin a part of it, from any thread."""
-        ...
+        return self
 
     def end(self) -> None:
         """End it, for work that no block holds."""
-        ...
 
 
-class _Off:
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def set(self, **_: Value) -> None:
-        pass
-
-    def child(self, _: str, **__: Value) -> Span:
-        return self
-
-    def end(self) -> None:
-        pass
-
-
-OFF: Span = _Off()
+OFF = Span()
 
 
 def span(name: str, **told: Value) -> Span:
@@ -75,7 +62,7 @@ def span(name: str, **told: Value) -> Span:
     return OFF if tracer is None else _On(tracer, name, told, None)
 
 
-class _On:
+class _On(Span):
     def __init__(self, tracer: Tracer, name: str, told: dict[str, Value], within: Context | None) -> None:
         self._tracer = tracer
         self._span = tracer.start_span(name, within, attributes=_named(told))
@@ -87,7 +74,7 @@ class _On:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         from opentelemetry import context
         from opentelemetry.trace import StatusCode
