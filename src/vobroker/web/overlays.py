@@ -100,7 +100,7 @@ def _layer(folder: Path, when: int, kind: str, order: int, level: float) -> dict
     _, found = region.load(folder, made, columns)
     if kind == skymap.KIND:
         start, stop, levels = found
-        inside = levels <= level
+        inside = levels <= max(level, levels.min())  # one cell may have more than is asked for
         pairs = np.column_stack([start[inside], stop[inside]])
     else:
         (pairs,) = found
