@@ -23,12 +23,14 @@ from vobroker.alerts.packets import RawBatch
 from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import Archive, files_of, open_archive
 from vobroker.filters import Filter, compile_filter, starter_filters
+from vobroker.gateway.access import Rate
 from vobroker.pipeline.river import run
 from vobroker.roles import Roles, read_roles
 from vobroker.sources import files
 from vobroker.sources.simulator import as_raw_batches, simulate
 from vobroker.tap import Jobs, Service
 from vobroker.web import create_app
+from vobroker.web.oidc import Provider
 
 from .chromium import FLAGS, find_chromium
 
@@ -47,6 +49,8 @@ class Served:
     archive: Archive
     filters: Sequence[Filter]
     roles: Roles
+    failures: Rate
+    """How often an address may come with a token that does not hold."""
 
     def get(self, path: str, **options: object) -> httpx.Response:
         return httpx.get(self.address + path, timeout=30, **options)
@@ -83,17 +87,20 @@ class Served:
 
 
 @contextmanager
-def serving(archive: Archive, filters: Sequence[Filter] = ()) -> Iterator[Served]:
+def serving(
+    archive: Archive, filters: Sequence[Filter] = (), *, oidc: Provider | None = None
+) -> Iterator[Served]:
     """Serve an archive from a thread, on a port of the system's choice."""
     listener = socket.create_server(("127.0.0.1", 0))
     roles = read_roles(tokens=files_of(archive.place) / "tokens")
-    app = create_app(Service(archive, roles, Jobs(Path(archive.place) / "jobs")), filters=filters)
+    app = create_app(Service(archive, roles, Jobs(Path(archive.place) / "jobs")), filters=filters, oidc=oidc)
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", archive, filters, roles)
+        here = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield Served(here, archive, filters, roles, app.state.gateway.failures)
     finally:
         app.state.close()
         server.should_exit = True

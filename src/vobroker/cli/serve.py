@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vobroker.archive import Archive
     from vobroker.enrich import Enrichment
     from vobroker.filters import Running
+    from vobroker.web.oidc import Provider
 
 
 def register(app: typer.Typer) -> None:
@@ -74,6 +75,10 @@ def serve(
     audit: Annotated[
         Path | None, typer.Option(help="File for one line of JSON a request for a stream.")
     ] = None,
+    oidc: Annotated[
+        Path | None,
+        typer.Option(help="Settings of a provider of OpenID Connect, in TOML, where users sign in."),
+    ] = None,
     hips: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,6 +101,7 @@ def serve(
     missing = [str(path) for path in ingest or () if not path.exists()]
     if missing:
         fail(f"no such file or folder: {', '.join(missing)}", 2)
+    provider = _provider(oidc, tokens) if oidc else None
     enrichment = enrichment_of(archive)
     chosen = running_filters(filters, archive, enrichment, allowed.limits)
     kafka = None
@@ -139,11 +145,29 @@ def serve(
                     if open_page:
                         threading.Timer(0.8, webbrowser.open, [here]).start()
                     app = create_app(
-                        tap, filters=chosen, title=title, audit=audit, backgrounds=backgrounds, lag=lag
+                        tap,
+                        filters=chosen,
+                        title=title,
+                        audit=audit,
+                        backgrounds=backgrounds,
+                        lag=lag,
+                        oidc=provider,
                     )
                     serve_app(app, listener)
         except ArchiveError as error:
             fail(str(error))
+
+
+def _provider(settings: Path, tokens: Path | None) -> Provider:
+    """Read where users sign in; their sessions and tokens are kept in the file of tokens."""
+    from vobroker.web.oidc import OidcError, Provider, read_settings
+
+    if tokens is None:
+        fail("--oidc needs --tokens, where sessions are kept", 2)
+    try:
+        return Provider(read_settings(settings))
+    except OidcError as error:
+        fail(str(error), 2)
 
 
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?")

@@ -25,6 +25,7 @@ from vobroker.sources.lag import Behind
 from vobroker.tap import Service, running
 from vobroker.tap import create_app as create_tap
 from vobroker.web import openapi
+from vobroker.web.oidc import Provider
 from vobroker.web.pages import (
     alerts,
     catalogues,
@@ -99,6 +100,7 @@ def create_app(
     audit: Path | None = None,
     backgrounds: Mapping[str, str] | None = None,
     lag: Callable[[], Sequence[Behind]] | None = None,
+    oidc: Provider | None = None,
 ) -> Starlette:
     """Make the web application of a broker.
 
@@ -117,6 +119,8 @@ def create_app(
         HiPS of elsewhere that a reader of the sky page may choose: addresses by name.
     lag
         Says how far the archive is behind Kafka.
+    oidc
+        Where people sign in besides.
 
     The streams of the gateway are beside them, at ``/streams``. ``state.close`` lets all who listen go; it is
     to be called before the server stops.
@@ -131,7 +135,7 @@ def create_app(
         address=tap.address.rpartition("/")[0],
     )
     gateway = streams.state.gateway
-    pages = _pages(Site(tap.archive, running_filters, title, tap, gateway, backgrounds or {}, lag))
+    pages = _pages(Site(tap.archive, running_filters, title, tap, gateway, backgrounds or {}, lag, oidc))
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:

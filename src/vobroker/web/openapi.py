@@ -48,6 +48,9 @@ _GIVES: dict[str, tuple[str, ...]] = {
 
 _LEADS = {
     "/search": 303,
+    "/filters/{name}/edit": 303,
+    "/signin/oidc": 303,
+    "/signin/oidc/done": 303,
     "/voevents/one": 307,
     "/platform/capabilities": 307,
     "/platform/availability": 307,
@@ -57,6 +60,7 @@ _WRONG = {
     401: "Nobody has this token",
     403: "Somebody else may do this, or another site has sent the form",
     404: "There is no such thing",
+    408: "It does not come in time",
     413: "More than may be sent",
     422: "A value cannot be",
     429: "Too many tokens that do not hold; wait",
@@ -76,7 +80,8 @@ _SAID = {
     "/query/plot.{suffix}": (400, 404, 422, 500, 503),
 }
 
-_FORMS = (401, 403, 413, 422, 429, 500, 503)
+_OWN = ("/tokens", "/operator", "/watchlists/new/{number}")
+_FORMS = (400, 401, 403, 404, 408, 413, 422, 429, 500, 503)
 _FIELDS = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
@@ -109,6 +114,8 @@ def _operation(path: str, method: str, operation: Json) -> Json:
     posted = method == "post" and path not in _SAID
     if posted:
         answers[303] = {"description": "It is done; the page to go on with"}
+    elif path in _OWN:
+        answers |= {303: {"description": "Sign in first"}, 403: _answer(_WRONG[403], {*_PAGE})}
     for status in _FORMS if posted else _SAID.get(path, (401, 404, 422, 429, 500, 503)):
         answers[status] = _answer(_WRONG[status], {*_PAGE})
     described: Json = {

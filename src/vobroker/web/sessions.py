@@ -39,7 +39,7 @@ class Sessions:
     """
 
     def __init__(self, seals: Seals, roles: Roles, folder: Path) -> None:
-        self._seals, self._roles, self._file = seals, roles, folder / _ENDED
+        self.seals, self._roles, self._file = seals, roles, folder / _ENDED
         self._lock = threading.Lock()
         self._ended: dict[str, float] = {}
         if self._file.exists():
@@ -50,7 +50,7 @@ class Sessions:
         """Give the cookie of a new session of somebody who has a token."""
         until = (time.time() if now is None else now) + HOURS * 3600
         content = _SESSION.pack(until, secrets.token_bytes(16), bytes.fromhex(caller.digest))
-        return self._seals.seal(content, "web", "session")
+        return self.seals.seal(content, "web", "session")
 
     def caller(self, cookie: str) -> Caller | None:
         """Give whose session it is; None where it is none, or over, or its token holds no more."""
@@ -74,7 +74,7 @@ class Sessions:
 
     def _opened(self, cookie: str) -> tuple[float, str, str]:
         try:
-            until, number, digest = _SESSION.unpack(self._seals.open(cookie, "web", "session"))
+            until, number, digest = _SESSION.unpack(self.seals.open(cookie, "web", "session"))
         except SealError:
             return 0.0, "", ""
         return until, number.hex(), digest.hex()

@@ -19,6 +19,7 @@ from vobroker.sources.lag import Behind
 from vobroker.tap import Service
 from vobroker.votypes.columns import Table
 from vobroker.web.hips import Density
+from vobroker.web.oidc import Provider
 from vobroker.web.pulse import Pulse
 from vobroker.web.sessions import Sessions
 from vobroker.web.uploads import Uploads
@@ -39,6 +40,8 @@ class Site:
     """HiPS of elsewhere that a reader of the sky page may choose: addresses by name."""
     lag: Callable[[], Sequence[Behind]] | None = None
     """Says how far the archive is behind Kafka, where this process reads from it."""
+    oidc: Provider | None = None
+    """Where people sign in besides."""
     pulse: Pulse = field(init=False)
     density: Density = field(init=False)
     sessions: Sessions = field(init=False)

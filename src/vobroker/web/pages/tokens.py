@@ -92,10 +92,13 @@ def revoke(request: Request, site: SiteHere, caller: UserHere, fields: FieldsHer
 
 
 def _of(site: Site, caller: Caller) -> list[Token]:
-    """Give the tokens that somebody may see, the newest first."""
+    """Give the tokens that somebody may see, the newest first; a user sees none of an operator."""
     site.tap.roles.tokens.look()
-    all_ = caller.role == "operator"
-    found = [one for one in site.tap.roles.tokens.values() if all_ or one.name == caller.name]
+    found = [
+        one
+        for one in site.tap.roles.tokens.values()
+        if caller.role == "operator" or (one.name, one.role) == (caller.name, "user")
+    ]
     first = datetime.min.replace(tzinfo=UTC)
     return sorted(found, key=lambda one: (one.name != caller.name, one.name, first - (one.made or first)))
 
