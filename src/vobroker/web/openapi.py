@@ -34,6 +34,9 @@ _GIVES: dict[str, tuple[str, ...]] = {
     "/query/plot.{suffix}": ("image/svg+xml", "image/png", "application/json"),
     "/query/check": ("application/json",),
     "/query/language": ("application/json",),
+    "/filters/check": ("application/json",),
+    "/filters/language": ("application/json",),
+    "/filters/trial": ("text/event-stream",),
     "/health": ("application/json",),
     "/platform/descriptor.{suffix}": ("application/json", "application/yaml"),
     "/platform/schema.json": ("application/schema+json",),
@@ -61,6 +64,7 @@ _WRONG = {
     403: "Somebody else may do this, or another site has sent the form",
     404: "There is no such thing",
     408: "It does not come in time",
+    409: "Somebody else has this name",
     413: "More than may be sent",
     422: "A value cannot be",
     429: "Too many tokens that do not hold; wait",
@@ -72,7 +76,7 @@ _SAID = {
         (f"{where}/stream{suffix}" for where in _FOLLOWED for suffix in ("", ".ndjson")),
         (401, 404, 422, 500, 503),
     ),
-    "/query/check": (400, 413, 500),
+    **dict.fromkeys(("/query/check", "/filters/check"), (400, 413, 500)),
     "/platform/offersets": (400, 404, 413, 422, 500, 503),
     "/platforms": (400, 404, 422, 500, 503),
     "/platforms/plot.{suffix}": (400, 404, 422, 500, 503),
@@ -81,7 +85,7 @@ _SAID = {
 }
 
 _OWN = ("/tokens", "/operator", "/watchlists/new/{number}")
-_FORMS = (400, 401, 403, 404, 408, 413, 422, 429, 500, 503)
+_FORMS = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503)
 _FIELDS = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
@@ -126,7 +130,7 @@ def _operation(path: str, method: str, operation: Json) -> Json:
     if path == "/platform/offersets" and method == "post":
         content = {name: {"schema": {"type": "object"}} for name in ("application/json", "application/yaml")}
         described["requestBody"] = {"content": content}
-    if path == "/query/check":
+    if path in ("/query/check", "/filters/check"):
         described["requestBody"] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     elif posted:
         described["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": _FIELDS}}}
