@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
 from click.testing import Result
+from tests.enrich.classifiers.models import written
 from tests.tap.conftest import filled, serving
 from typer.testing import CliRunner
 
@@ -85,7 +87,37 @@ def test_watchlists_regions_and_sky_maps_have_commands_of_their_own(archive: Pat
         assert f"{kind}_{name}" in good(kind, "match", name, "-a", archive)
         assert call("catalogue", "show", name, "-a", archive).exit_code == 2
     assert json.loads(good("skymap", "list", "-a", archive, "--json")) == []
+    assert "mine, sky" in call("doctor", "-a", archive).output
     assert "is removed" in good("region", "remove", "sky", "-a", archive)
+    dust = fits.BinTableHDU.from_columns([fits.Column("EBV", "E", array=np.full(12, 0.1))])
+    dust.header["ORDERING"] = "NESTED"
+    dust.writeto(tmp_path / "dust.fits")
+    assert "order 0" in good("dustmap", "add", tmp_path / "dust.fits", "--name", "dust", "-a", archive)
+    (told,) = json.loads(good("dustmap", "list", "-a", archive, "--json"))
+    assert (told["table"], told["kind"], told["order"]) == ("context", "dustmap", 0)
+
+
+def test_a_classifier_is_added_shown_and_asked(archive: Path, tmp_path: Path) -> None:
+    folder = written(tmp_path / "model")
+    told = good("classifier", "add", folder, "-a", archive)
+    assert "bright, version 1.2, judges by 1 columns" in told
+    assert "classifier_bright" in good("classifier", "list", "-a", archive)
+    shown = json.loads(good("classifier", "show", "bright", "-a", archive, "--json"))
+    assert (shown["version"], shown["opset"], shown["limits"]["seconds"]) == ("1.2", {"ai.onnx": 17}, 5.0)
+    assert [column["name"] for column in shown["columns"]][2:] == ["p", "model_version"]
+    assert "not judged" in good("classifier", "show", "bright", "-a", archive)
+    assert "are in classifier_bright" in good("classifier", "match", "bright", "-a", archive)
+    query = "SELECT mag, p, model_version FROM alert JOIN classifier_bright USING (survey, alert_id)"
+    rows = json.loads(good("query", query, "--json", "-a", archive))["rows"]
+    assert {row["model_version"] for row in rows} == {"1.2"}
+    for row in rows:
+        known = row["mag"] is not None
+        assert row["p"] == (pytest.approx(1 / (1 + np.exp(-row["mag"])), rel=1e-6) if known else None)
+    assert "is removed" in good("classifier", "remove", "bright", "-a", archive)
+    (folder / "classifier.toml").unlink()
+    refused = call("classifier", "add", folder, "-a", archive)
+    assert refused.exit_code == 1
+    assert "cannot read" in refused.output
     assert "Usage" in call("skymap", "--help").output
 
 

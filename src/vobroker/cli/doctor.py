@@ -347,15 +347,15 @@ def _filters(asked: Asked) -> Iterator[Finding]:
 
 def _catalogues(asked: Asked) -> Iterator[Finding]:
     from vobroker.enrich import EnrichError, Enrichment
+    from vobroker.enrich.store import names
 
     store = _store(asked)
     try:
-        found = Enrichment.open(store)
+        Enrichment.open(store)
     except EnrichError as error:
         yield Finding("catalogues", FAIL, str(error), "remove it and add it again: `vobroker catalogue`")
     else:
-        names = ", ".join(layer.table.name for layer in found.layers if (store / layer.table.name).is_dir())
-        yield Finding("catalogues", OK, names or "none")
+        yield Finding("catalogues", OK, ", ".join(names(store)) or "none")
 
 
 def _roles(asked: Asked) -> Iterator[Finding]:

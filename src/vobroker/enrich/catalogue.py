@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from vobroker.enrich import hats
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.formats import Source
+from vobroker.enrich.known import Known
 from vobroker.sky.crossmatch import Catalogue as Positions
 from vobroker.sky.healpix import CELLS, ORDER, healpix29
 from vobroker.votypes.arrow import schema
@@ -102,20 +103,14 @@ class Roles:
     factor: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info(Known):
     """What is known of a catalogue.
 
     Attributes
     ----------
-    name, kind
-        Its name, and whether it is a catalogue or a watchlist.
-    description
-        One sentence.
-    source
-        The file or the service it came from.
-    added
-        When, ISO 8601 in UTC.
+    kind
+        Whether it is a catalogue or a watchlist.
     rows
         Number of entries.
     missing, outside
@@ -134,11 +129,6 @@ class Info:
         Whose it is; that of the operators when empty.
     """
 
-    name: str
-    kind: str
-    description: str
-    source: str
-    added: str
     rows: int
     missing: int
     outside: int
@@ -147,7 +137,6 @@ class Info:
     classes: tuple[tuple[float, int], ...]
     fainter: tuple[float, ...] = ()
     density: float = 0.0
-    version: int = _VERSION
     owner: str = ""
 
     @property

@@ -19,6 +19,7 @@ from vobroker.enrich import healpix_map
 from vobroker.enrich.catalogue import free_place
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.formats.fits import binary_table
+from vobroker.enrich.known import Known
 from vobroker.enrich.layer import CONTEXT, J2000, KEYS, Found, keys, positions
 from vobroker.enrich.region import load, save
 from vobroker.sky.healpix import ORDER, healpix29
@@ -45,28 +46,26 @@ _UNSEEN = -1.6e30  # healpy's mark of a cell without a value is less
 Reals = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info(Known):
     """What is known of a dust map.
 
     Attributes
     ----------
-    name, kind, description, source, added
-        As of a catalogue.
     order
         Order of its cells.
     system
         ``C`` or ``G``.
     """
 
-    name: str
-    description: str
-    source: str
-    added: str
     order: int
     system: str
     kind: str = KIND
-    version: int = 1
+
+    @property
+    def table(self) -> str:
+        """Name of the table that it has a column of."""
+        return CONTEXT
 
 
 def add(store: Path, name: str, path: Path, *, column: str = "", description: str = "") -> Info:

@@ -20,6 +20,7 @@ from vobroker.enrich.catalogue import INFO, free_place, new_folder
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.formats.fits import binary_table
 from vobroker.enrich.formats.source import refuse_packed
+from vobroker.enrich.known import Known
 from vobroker.enrich.layer import KEYS, Found, keys
 from vobroker.sky.healpix import CELLS, ORDER
 from vobroker.votypes import literals
@@ -33,36 +34,22 @@ MAX_BYTES = 2**24
 MAX_RANGES = 2**24
 """Most cells, or ranges of them: more than the sky has of order 10."""
 
-_VERSION = 1
 
-
-@dataclass(frozen=True, slots=True)
-class Info:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info(Known):
     """What is known of a region.
 
     Attributes
     ----------
-    name, kind, description, source, added
-        As of a catalogue.
     ranges
         Ranges of cells of order 29.
     sky
         Part of the sky, 0 to 1.
     """
 
-    name: str
-    description: str
-    source: str
-    added: str
     ranges: int
     sky: float
     kind: str = KIND
-    version: int = _VERSION
-
-    @property
-    def table(self) -> str:
-        """Name of its table."""
-        return f"{KIND}_{self.name}"
 
 
 def add(store: Path, name: str, path: Path, *, description: str = "") -> Info:

@@ -23,6 +23,7 @@ from vobroker.enrich import cells, healpix_map
 from vobroker.enrich.catalogue import free_place
 from vobroker.enrich.errors import EnrichError
 from vobroker.enrich.formats.fits import BinaryTable, binary_table
+from vobroker.enrich.known import Known
 from vobroker.enrich.layer import KEYS, Found, keys
 from vobroker.enrich.region import cells_of, load, save
 from vobroker.sky.healpix import CELLS
@@ -33,7 +34,6 @@ KIND = "skymap"
 LEVEL = 0.99
 """Level up to which alerts have a row unless another is given."""
 
-_VERSION = 1
 _SKY = 4 * math.pi
 _DISTANCES = {"DISTMU": "distance_mu", "DISTSIGMA": "distance_sigma"}
 
@@ -67,14 +67,12 @@ TABLE = Table(KIND, (*KEYS, _LEVEL, _DENSITY, _EVENT, _MU, _SIGMA), "The alerts 
 Reals = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info(Known):
     """What is known of a sky map.
 
     Attributes
     ----------
-    name, kind, description, source, added
-        As of a catalogue.
     cells
         Number of cells.
     total
@@ -89,10 +87,6 @@ class Info:
         Whether the map has distances.
     """
 
-    name: str
-    description: str
-    source: str
-    added: str
     cells: int
     total: float
     level: float
@@ -100,12 +94,6 @@ class Info:
     event_mjd: float | None
     distances: bool
     kind: str = KIND
-    version: int = _VERSION
-
-    @property
-    def table(self) -> str:
-        """Name of its table."""
-        return f"{KIND}_{self.name}"
 
 
 def add(store: Path, name: str, path: Path, *, level: float = LEVEL, description: str = "") -> Info:

@@ -36,13 +36,13 @@ from vobroker.enrich.classifiers.declaration import (
 )
 from vobroker.enrich.classifiers.process import Process, Tensor
 from vobroker.enrich.errors import EnrichError
+from vobroker.enrich.known import Known
 from vobroker.enrich.layer import KEYS, Found, keys
 from vobroker.votypes.arrow import schema
 from vobroker.votypes.columns import Column, Table
 
 KIND = "classifier"
 
-_VERSION = 1
 _VERSION_COLUMN = Column(VERSION, "VARCHAR", "", "meta.version", "Version of the model that judged the alert")
 _NUMBERS = ("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE")
 _IN = {
@@ -65,14 +65,12 @@ _OUT = {
 _SURVEYS = frozenset(survey.name for survey in SURVEYS)
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info(Known):
     """What is known of a classifier.
 
     Attributes
     ----------
-    name, kind, description, source, added
-        As of a catalogue.
     declaration
         What it says of itself, with the types of its columns; inputs and outputs are named.
     opset
@@ -83,22 +81,12 @@ class Info:
         Bytes of the model, and their SHA-256.
     """
 
-    name: str
-    description: str
-    source: str
-    added: str
     declaration: Declaration
     opset: dict[str, int]
     types: dict[str, str]
     size: int
     digest: str
     kind: str = KIND
-    version: int = _VERSION
-
-    @property
-    def table(self) -> str:
-        """Name of its table."""
-        return f"{KIND}_{self.name}"
 
 
 def add(store: Path, folder: Path, tables: Mapping[str, Table], *, name: str = "") -> Info:

@@ -96,7 +96,7 @@ def type_of(kind: pa.DataType) -> str | None:
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether the values of an Arrow type are texts."""
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def typed(values: pa.Array, column: Column) -> pa.Array:
