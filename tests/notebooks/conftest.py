@@ -77,19 +77,19 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
 
 
 class Kernel:
-    """A kernel of the JupyterLab that runs, spoken to as its page does: JSON over a WebSocket."""
+    """A kernel of a Jupyter server, spoken to as its page does: JSON over a WebSocket."""
 
-    def __init__(self, started: Started) -> None:
+    def __init__(self, server: str, token: str) -> None:
         self._session = requests.Session()
-        self._session.headers["Authorization"] = f"token {started.token}"
-        self._kernels = f"{started.lab}/api/kernels"
+        self._session.headers["Authorization"] = f"token {token}"
+        self._kernels = f"{server}/api/kernels"
         made = self._session.post(self._kernels, json={"name": "python3", "path": "x.ipynb"}, timeout=120)
         made.raise_for_status()
         self.id = made.json()["id"]
         address = self._kernels.replace("http://", "ws://")
         self._socket = connect(
             f"{address}/{self.id}/channels",
-            additional_headers={"Authorization": f"token {started.token}"},
+            additional_headers={"Authorization": f"token {token}"},
             max_size=None,
             open_timeout=120,
         )
@@ -122,6 +122,11 @@ class Kernel:
             waited.discard(message["content"]["execution_state"] if kind == "status" else kind)
         return outputs
 
+    def told(self, expression: str) -> Any:
+        """Give the value of an expression, through JSON."""
+        (output,) = self.run(f"import json, os, resource, sys; print(json.dumps({expression}))")
+        return json.loads(output["text"])
+
     def close(self) -> None:
         self._socket.close()
         self._session.delete(f"{self._kernels}/{self.id}", timeout=60)
@@ -130,6 +135,6 @@ class Kernel:
 
 @pytest.fixture(scope="package")
 def kernel(started: Started) -> Iterator[Kernel]:
-    one = Kernel(started)
+    one = Kernel(started.lab, started.token)
     yield one
     one.close()

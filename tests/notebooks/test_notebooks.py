@@ -67,8 +67,8 @@ def test_a_notebook_is_a_text_that_can_be_read(notebook: Path) -> None:
 def test_the_kernel_is_this_environment_and_knows_archive_and_service(
     started: Started, kernel: Kernel
 ) -> None:
-    told = _told(
-        kernel, "[sys.executable, os.environ['VOBROKER_ARCHIVE'], os.environ['VOBROKER_AT'], os.getcwd()]"
+    told = kernel.told(
+        "[sys.executable, os.environ['VOBROKER_ARCHIVE'], os.environ['VOBROKER_AT'], os.getcwd()]"
     )
     assert told == [sys.executable, str(started.archive), started.service, str(started.work)]
 
@@ -76,8 +76,7 @@ def test_the_kernel_is_this_environment_and_knows_archive_and_service(
 def test_the_limits_of_the_role_hold_in_the_kernel_and_are_told(started: Started, kernel: Kernel) -> None:
     assert f"limits:     {USER}, as user" in started.said
     assert USER.memory_bytes == 8_000_000_000
-    cores, most, threads = _told(
-        kernel,
+    cores, most, threads = kernel.told(
         "[len(os.sched_getaffinity(0)), resource.getrlimit(resource.RLIMIT_DATA)[1],"
         " os.environ['OMP_NUM_THREADS']]",
     )
@@ -102,8 +101,3 @@ def test_what_is_no_broker_is_not_taken_for_one(started: Started, tmp_path: Path
     done = CliRunner().invoke(app(), words)
     assert done.exit_code == 1
     assert f"no broker answers at {started.lab}" in done.stderr.replace("\n", " ")
-
-
-def _told(kernel: Kernel, expression: str) -> object:
-    (output,) = kernel.run(f"import json, os, resource, sys; print(json.dumps({expression}))")
-    return json.loads(output["text"])
