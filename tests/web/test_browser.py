@@ -23,6 +23,7 @@ PAGES = (
     "/filters",
     "/filters/young-supernova",
     "/filters/hostile",
+    "/filters/new?from=hostile",
     SUPERNOVA,
     f"{SUPERNOVA}?flux=1",
     "/search?q=0.8 16.1&radius=3600",
