@@ -12,10 +12,12 @@ import pytest
 from astropy.io import fits
 from lxml import html
 from matplotlib.image import imread
+from tests.enrich.classifiers.models import BRIGHT, SIGMOID, written
 
 from vobroker.alerts.schemas import default_schemas
 from vobroker.archive import open_archive
 from vobroker.enrich import Enrichment, catalogue, region, skymap
+from vobroker.enrich.classifiers import classifier
 from vobroker.enrich.formats import open_source
 from vobroker.filters import compile_filter
 from vobroker.pipeline.river import run
@@ -54,6 +56,8 @@ def known(series: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Itera
         catalogue.add(store, "galaxies", open_source(galaxies), roles, description=f"Galaxies {SCRIPT}")
         region.add(store, "deep", deep, description=f"Deep {SCRIPT}")
         skymap.add(store, "gw", folder.parent / "gw.fits")
+        declared = BRIGHT.replace("Sigmoid of the magnitude", f"A chance {SCRIPT}")
+        classifier.add(store, written(folder.parent / "model", SIGMOID, declared), {})
         run(
             files.read([series[0].parent]),
             archive,
@@ -77,10 +81,15 @@ def test_object_has_all_matches_with_their_columns_and_where_it_lies(known: Serv
     assert [column["name"] for column in galaxies["columns"]] == ["z"]
     assert [one["table"] for one in told["regions"]] == ["region_deep"]
     assert told["skymaps"][0]["credible_level"] == pytest.approx(0.9, abs=0.01)
+    (model,) = told["classifiers"]
+    said = {column["name"]: column["value"] for column in model["columns"]}
+    assert (model["table"], said["model_version"]) == ("classifier_bright", "1.2")
+    assert said["p"] == pytest.approx(1 / (1 + np.exp(-told["latest"]["mag"])), rel=1e-6)
     context = {row["name"]: row["value"] for row in told["context"]}
     assert context["galactic_latitude"] == pytest.approx(-45.2, abs=0.2)
     page = html.fromstring(known.get(SUPERNOVA).text)
     assert len(page.xpath("//svg[@class='finder']//g[contains(@class, 'mark ')]")) == 2
+    assert page.xpath("//section[@aria-labelledby='classifiers']//dd/text()") == ["1", "1.2"]
     latest = told["latest"]
     alert = known.json(f"/alerts/{latest['survey']}/{latest['alert_id']}")
     assert alert["crossmatch"] == told["crossmatch"]

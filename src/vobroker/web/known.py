@@ -1,4 +1,4 @@
-"""What is known of the place of an alert, ready to be shown: matches, regions, sky maps, context, history."""
+"""What is known of the place of an alert, ready to be shown: matches, regions, sky maps, models, history."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from vobroker.archive import Archive
 from vobroker.archive.known import known
 from vobroker.archive.rows import jsonable
 from vobroker.enrich import EnrichError, catalogue, store
+from vobroker.enrich.classifiers import classifier
 from vobroker.enrich.layer import CONTEXT, CROSSMATCH, HISTORY, KEYS
 from vobroker.enrich.match import Matcher
 from vobroker.sky import position_angle
@@ -22,7 +23,9 @@ from vobroker.web import overlays
 MAX_MATCHES = 20
 """Most matches of a catalogue that are shown with their columns; the table ``crossmatch`` has all."""
 
-NOTHING: dict[str, Any] = {name: [] for name in ("crossmatch", "regions", "skymaps", "context", "history")}
+_PARTS = ("crossmatch", "regions", "skymaps", "classifiers", "context", "history")
+
+NOTHING: dict[str, Any] = {name: [] for name in _PARTS}
 """What is known where there is no alert."""
 
 _KEYS = {column.name for column in KEYS}
@@ -44,8 +47,8 @@ def of_alert(archive: Archive, alert: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``crossmatch``: for each catalogue and watchlist its description, columns and matches, the best first;
-        ``regions`` and ``skymaps`` that it lies in; ``context`` and ``history`` as columns with values, or
-        empty. Ready for JSON.
+        ``regions`` and ``skymaps`` that it lies in; ``classifiers`` with what they say of it; ``context`` and
+        ``history`` as columns with values, or empty. Ready for JSON.
     """
     rows = known(archive, alert["survey"], alert["alert_id"])
     tables = archive.native_tables()
@@ -68,6 +71,11 @@ def of_alert(archive: Archive, alert: dict[str, Any]) -> dict[str, Any]:
         ],
         "regions": layers["region"],
         "skymaps": layers["skymap"],
+        "classifiers": [
+            {"name": name.partition("_")[2], "table": name, "columns": _described(rows, tables, name)}
+            for name in sorted(rows)
+            if _kind(name) == classifier.KIND
+        ],
         "context": _described(rows, tables, CONTEXT),
         "history": _described(rows, tables, HISTORY),
     }
