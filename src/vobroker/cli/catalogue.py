@@ -85,7 +85,7 @@ def add(
     max_rows: RowsOption = 100_000_000,
     description: DescriptionOption = "",
 ) -> None:
-    """Make a catalogue; alerts are matched with it from the next start of a worker on."""
+    """Make a catalogue; alerts are matched with it from the next batch on."""
     from vobroker.enrich.catalogue import Roles
 
     roles = Roles(
@@ -106,6 +106,7 @@ def make(
     query: str,
     max_rows: int,
     description: str,
+    owner: str = "",
 ) -> None:
     """Make a catalogue or a watchlist out of a file or of a TAP service; say what it became."""
     from vobroker.enrich import EnrichError
@@ -127,6 +128,7 @@ def make(
                 columns=wanted,
                 description=description,
                 origin=f"{tap}: {query}" if tap else "",
+                owner=owner,
                 most=max_rows,
                 watch=_Bars(bar),
             )
@@ -160,11 +162,12 @@ def list_kind(kind: str, archive: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps([_summary(info) for info in found], indent=1))
         return
-    table = Table("name", "table", "entries", "radius ″", "from", "added")
+    owned = any(info.owner for info in found)
+    table = Table("name", "table", "entries", "radius ″", "from", "added", *(["owner"] if owned else []))
     for info in found:
         largest = max(radius for radius, _ in info.classes)
         row = (info.name, info.table, f"{info.rows:,}", f"{largest:g}", escape(info.source), info.added[:16])
-        table.add_row(*row)
+        table.add_row(*row, *([escape(info.owner)] if owned else []))
     out.print(table)
 
 
@@ -292,6 +295,7 @@ def _summary(info: Info) -> dict[str, Any]:
         "table": info.table,
         "description": info.description,
         "source": info.source,
+        "owner": info.owner or None,
         "added": info.added,
         "rows": info.rows,
         "left_out": info.missing + info.outside,

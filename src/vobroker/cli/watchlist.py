@@ -57,12 +57,15 @@ def add(
     query: QueryOption = "",
     max_rows: RowsOption = 10_000_000,
     description: DescriptionOption = "",
+    owner: Annotated[
+        str, typer.Option(help="Whose it is: who may replace and remove it on the web pages.")
+    ] = "",
 ) -> None:
-    """Make a watchlist; alerts are matched with it from the next start of a worker on."""
+    """Make a watchlist; alerts are matched with it from the next batch on."""
     from vobroker.enrich.catalogue import Roles
 
     roles = Roles(ra, dec, id_, radius, radius_column=radius_column)
-    make(KIND, file, name, archive, roles, columns, tap, query, max_rows, description)
+    make(KIND, file, name, archive, roles, columns, tap, query, max_rows, description, owner)
 
 
 def list_(archive: ArchiveOption = DEFAULT_ARCHIVE, as_json: JsonOption = False) -> None:
