@@ -368,6 +368,7 @@ def _print_plan(job: Job, choices: Sequence[Choice]) -> None:
 def _print_probe(url: str, reports: Sequence[Report]) -> None:
     from rich.table import Table
 
+    from vobroker.platforms.answers import LIMITS
     from vobroker.platforms.units import size
 
     if not reports:
@@ -390,7 +391,8 @@ def _print_probe(url: str, reports: Sequence[Report]) -> None:
     out.print(grid)
     limits = Table("limit", "announced or met")
     for name, value in last.announced.items():
-        limits.add_row(_plain(name), f"{value:,}")
+        unit = LIMITS.get(name.partition(".")[0], "") if " in " not in name else ""
+        limits.add_row(_plain(name), f"{value:,} {unit}{'s' * (unit == 'row')}".rstrip())
     for name, met in last.met.items():
         limits.add_row(_plain(name), _plain(met))
     limits.add_row("identity asked", _plain(", ".join(last.identity) or "not told"))

@@ -12,8 +12,8 @@ from vobroker.platforms.errors import PlatformError
 TAP = "ivo://ivoa.net/std/TAP"
 MAX_DEPTH = 100
 
-LIMITS = ("retentionPeriod", "executionDuration", "outputLimit", "uploadLimit")
-"""Limits of TAPRegExt, each with ``default`` and ``hard``."""
+LIMITS = {"retentionPeriod": "s", "executionDuration": "s", "outputLimit": "row", "uploadLimit": "byte"}
+"""Limits of TAPRegExt, each with ``default`` and ``hard``, and the unit that they have mostly."""
 
 _NAMES = {identifier.lower(): name for name, identifier in SECURITY.items()}
 
@@ -29,7 +29,7 @@ class Capabilities:
     Attributes
     ----------
     limits
-        By name and kind, such as ``outputLimit.hard``.
+        By name and kind, such as ``outputLimit.hard``; in the unit of :data:`LIMITS` unless the name says.
     security
         How one may say who one is, of :data:`SECURITY` where known.
     """
@@ -90,7 +90,9 @@ def read_capabilities(document: bytes) -> Capabilities:
         if tag in ("default", "hard") and len(path) > 2 and path[-2] in LIMITS:
             digits = text.strip()
             if digits.isdecimal() and len(digits) < 19:
-                found.setdefault(f"{path[-2]}.{tag}", int(digits))
+                unit = attributes.get("unit", LIMITS[path[-2]])
+                other = f" in {unit[:20]}" if unit != LIMITS[path[-2]] else ""
+                found.setdefault(f"{path[-2]}.{tag}{other}", int(digits))
         elif tag == "securityMethod":
             name = attributes.get("standardID", "")
             security.append(_NAMES.get(name.lower(), name[:80]))

@@ -358,6 +358,8 @@ def _reading(copy: _Copy, dataset: Item, source: Platform) -> Iterator[Step]:
     text = f"{size(copy.amount)} / {size(rate)}/s = {duration(copy.amount / rate)}"
     text += "" if told else f", a rate assumed for data {CLOSENESS[copy.rung]}"
     yield Step(name, text, copy.amount / rate, told is None)
+    if copy.asked:
+        yield Step(f"running the query on {copy.need.id}", "not known beforehand; not counted", None, False)
     delivery, objects = dataset.facts["delivery"], copy.need.objects
     if delivery is None or delivery.value != "request" or not objects or copy.asked:
         return
@@ -412,6 +414,7 @@ def _words(job: Job, choice: Choice, others: Sequence[Choice]) -> str:
         if wrong and other.role == "guest":
             parts.append(wrong[0])
     parts.append(f"data moved: {size(choice.moved) if choice.moved else 0}")
-    about = "" if choice.exact else " (with what is assumed)"
+    open_ = any(step.seconds is None for step in choice.steps)
+    about = "" if choice.exact else f" ({'at least, and ' * open_}on assumptions)"
     parts.append(f"estimated time {duration(choice.seconds)}{about}")
     return "; ".join(dict.fromkeys(parts)) + "."
