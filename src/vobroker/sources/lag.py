@@ -80,7 +80,9 @@ class Lag:
             topic, end = source.removeprefix(_PREFIX), None
             if answers:
                 try:
-                    told = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _SECONDS)
+                    told = self._consumer.get_watermark_offsets(
+                        TopicPartition(topic, partition), timeout=_SECONDS
+                    )
                     end = None if told is None else int(told[1])
                 except KafkaException:
                     end = None
