@@ -53,12 +53,19 @@ async def _tell(socket: WebSocket) -> None:
             await socket.send_bytes(b"x" * 65_536)
 
 
-@pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
     """A small application behind what stands before ours, with looks in short."""
-    monkeypatch.setattr(patience, "SECONDS", 0.2)
-    monkeypatch.setattr(patience, "_is_here", lambda _: False)
-    monkeypatch.setattr(serving, "OF_ONE", 8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patience, "SECONDS", 0.2)
+        patch.setattr(patience, "_is_here", lambda _: False)
+        patch.setattr(serving, "OF_ONE", 8)
+        with running() as found:
+            yield found
+
+
+@contextmanager
+def running() -> Iterator[int]:
     routes = [
         Route("/take", _take, methods=["GET", "POST"]),
         Route("/give", _give),
@@ -68,12 +75,16 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     app = Starlette(routes=routes)
     app.add_middleware(Guarded, failures=Rate(5, 1))
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(serving.settings(app))
+        settings = serving.settings(app)
+        settings.timeout_graceful_shutdown = 0
+        server = uvicorn.Server(settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @contextmanager
@@ -160,6 +171,16 @@ def test_one_address_has_so_many_connections(port: int) -> None:
             with contextlib.suppress(ConnectionResetError, BrokenPipeError):
                 another.sendall(b"GET /take HTTP/1.1\r\nHost: here\r\n\r\n")
             assert until_closed(another) == b""
+
+
+def test_as_many_connections_as_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "MOST", 5)
+    with running() as port, contextlib.ExitStack() as stack:
+        for _ in range(4):
+            one = stack.enter_context(connected(port))
+            one.sendall(b"GET /give HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert one.recv(12) == b"HTTP/1.1 200"
+        assert answer(port, b"GET /take HTTP/1.1\r\nHost: here\r\n\r\n")[0] == 503
 
 
 def answer(port: int, request: bytes) -> tuple[int, bytes]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -178,8 +178,6 @@ def test_who_does_not_know_the_password_is_refused(published: Published) -> None
     seen: list[KafkaError] = []
     consumer = Consumer(published.properties("guessed", **{"group.id": "ada-2", "error_cb": seen.append}))
     assert first_error(consumer, seen) == KafkaError._AUTHENTICATION
-    with pytest.raises(KafkaException):
-        consumer.list_topics(timeout=0.5)
     consumer.close()
 
 
