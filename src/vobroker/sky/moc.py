@@ -83,4 +83,5 @@ def _each(low: Cells, high: Cells) -> Cells:
     size = high - low
     total = int(size.sum())
     before = np.repeat(np.cumsum(size) - size, size)
-    return np.repeat(low, size) + np.arange(total) - before
+    each: Cells = np.repeat(low, size) + np.arange(total) - before
+    return each
