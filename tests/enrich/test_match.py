@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io.votable.ucd import check_ucd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.enrich.conftest import Alerts, Make
@@ -125,6 +126,9 @@ def test_of_a_bright_and_a_faint_entry_the_less_likely_by_chance_is_best(
     unknown = ("brightest_id", "brightest_mag", "brightest_separation")
     assert [best[1][name] for name in unknown] == [None] * 3  # without a magnitude nothing is brightest
     assert best[1]["nearest_separation"] == 0
+    assert all(
+        check_ucd(column.ucd, check_controlled_vocabulary=True) for column in matcher.table if column.ucd
+    )
 
 
 def test_alerts_without_a_position_match_nothing(make: Make, alerts: Alerts, tmp_path: Path) -> None:

@@ -167,6 +167,21 @@ def test_what_a_model_is_told_may_be_gone(batch: AlertBatch, tmp_path: Path) -> 
     assert found.values["p"].null_count == len(batch)
 
 
+def test_a_model_whose_process_was_killed_is_started_anew(tmp_path: Path) -> None:
+    (raw,) = files.read([DATA / "ztf-3.3-three.avro"])
+    (batch,) = decode(raw, default_schemas()).batches
+    classifier.add(tmp_path / "store", written(tmp_path / "given"), {})
+    one = Classifier(tmp_path / "store" / "bright")
+    before = one.of(batch, {})
+    child_ = one._process._child
+    assert child_ is not None
+    child_.kill()
+    child_.wait()
+    assert one.of(batch, {}).values == before.values
+    assert before.values["p"].null_count == 0
+    one.close()
+
+
 WRONG = {
     "not a model": (b"PK\3\4 something else", BRIGHT, "is no ONNX model"),
     "empty": (b"", BRIGHT, "is no ONNX model: it gives nothing"),
