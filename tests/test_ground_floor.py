@@ -15,6 +15,7 @@ PARTS = {
     "sky": "import vobroker.sky.crossmatch; vobroker.sky.healpix29([10.0], [-5.0])",
     "voevent": "import vobroker.voevent",
     "timeseries": "import vobroker.timeseries, vobroker.timeseries.plot, vobroker.timeseries.documents",
+    "platforms": "import vobroker.platforms.probe; from vobroker.platforms.read import shipped; shipped()",
 }
 
 
