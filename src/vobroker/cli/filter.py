@@ -199,13 +199,13 @@ def cost(
             json.dumps([asdict(one) | {"seconds_per_thousand": one.per_thousand} for one in found], indent=1)
         )
         return
-    table = Table(
-        "filter", "version", "seconds", "for 1,000 alerts", "batches", "failed", "state", "last reason"
-    )
+    table = Table()
+    for heading in ("filter", "seconds", "ms for 1,000", "batches", "failed", "state", "last reason"):
+        table.add_column(heading, no_wrap=heading == "filter", overflow="fold")
     for one in found:
-        each = "" if one.per_thousand is None else f"{1000 * one.per_thousand:.3g} ms"
+        each = "" if one.per_thousand is None else f"{1000 * one.per_thousand:.3g}"
         numbers = (f"{one.seconds:.3f}", each, f"{one.batches:,}", f"{one.failed:,}")
-        table.add_row(one.filter, one.version, *numbers, one.state, escape(one.reason))
+        table.add_row(one.filter, *numbers, one.state, escape(one.reason))
     out.print(table)
 
 
