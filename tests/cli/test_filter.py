@@ -151,3 +151,29 @@ def test_examples_are_listed_given_and_run_when_named(
     assert trial("cataclysmic-variable", "-a", archive)["seen"] == 34
     (chosen,) = chosen_filters(Path("near-earth-object"))
     assert chosen.version == examples()["near-earth-object"].version
+
+
+def test_filters_of_users_are_saved_listed_used_weighed_and_withdrawn(
+    mine: Path, tmp_path: Path, shared: Path
+) -> None:
+    where = ("--archive", tmp_path / "kept")
+    assert re.match(
+        r"bright-mine \w{12} of ada is saved",
+        good("filter", "save", "bright-mine", mine, "--owner", "ada", *where),
+    )
+    refused = call("filter", "save", "young-supernova", mine, "--owner", "ada", *where)
+    assert (refused.exit_code, "is taken" in refused.output) == (1, True)
+    nobody = call("filter", "save", "other", mine, "--owner", "ada", "--role", "guest", *where)
+    assert (nobody.exit_code, "a user or an operator, not by 'guest'" in nobody.output) == (2, True)
+    packets = sorted((shared / "alerts/ztf/ZTF21abiuvdk_series").glob("*.avro"))[:3]
+    assert "filter bright-mine: 0 passed" in good("ingest", *packets, *where)
+    good("filter", "check", "bright-mine", *where)
+    listed = json.loads(good("filter", "list", "--json", *where))[-1]
+    assert (listed["owner"], listed["title"], listed["state"]) == ("ada", "Rising <b>", "runs")
+    assert "bright-mine" in good("filter", "cost", *where)
+    costs = {one["filter"]: one for one in json.loads(good("filter", "cost", "--json", *where))}
+    assert (costs["bright-mine"]["alerts"], costs["bright-mine"]["failed"]) == (3, 0)
+    assert costs["bright-mine"]["seconds_per_thousand"] > 0
+    good("filter", "withdraw", "bright-mine", *where)
+    assert "withdrawn" in good("filter", "list", *where)
+    assert call("filter", "withdraw", "bright-mine", *where).exit_code == 1
