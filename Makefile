@@ -4,7 +4,7 @@ VENV ?= .venv
 export VENV
 RUN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench conformance grammar platforms types kafka docs clean
+.PHONY: help demo test lint format bench conformance grammar platforms types notebooks kafka docs clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ platforms: ## Run every translation on every engine; write the matrix into docs/
 types: ## Write the tables of docs/types.md from the type table
 	@scripts/venv.sh test,lint,docs
 	$(RUN)/python -m scripts.types
+
+notebooks: ## Run the notebooks and write what they show into docs/notebooks
+	@scripts/venv.sh test,lint,docs
+	$(RUN)/python -m scripts.notebooks
 
 kafka: ## Start a real Kafka broker on loopback, for development
 	@scripts/kafka.sh start 1

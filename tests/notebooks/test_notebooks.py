@@ -64,6 +64,14 @@ def test_a_notebook_is_a_text_that_can_be_read(notebook: Path) -> None:
     assert all((notebook.parent / name).exists() for name in linked)
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_shown_in_the_docs_as_it_is(notebook: Path) -> None:
+    page = (ROOT / "docs" / "notebooks" / f"{notebook.stem}.md").read_text().replace(".md)", ".ipynb)")
+    for cell in nbformat.read(notebook, 4).cells:
+        source = "\n".join(line.rstrip() for line in cell.source.splitlines())
+        assert source in page, "`make notebooks` writes the pages anew"
+
+
 def test_the_kernel_is_this_environment_and_knows_archive_and_service(
     started: Started, kernel: Kernel
 ) -> None:
