@@ -162,6 +162,14 @@ upload: {rows: 100}
     assert choices[2].words == "Not there: stars is in no database there."
 
 
+def test_a_rate_of_nothing_is_none() -> None:
+    nothing = {"bandwidth": fact(0, "byte/s"), "delivery": fact("request"), "per_request": fact(0)}
+    text = JOB.replace("unit: TB}", "unit: TB}\n    objects: 7")
+    (choice,) = plan(job(text), together([place("here", stars=nothing)]))
+    assert choice.steps[0].arithmetic.endswith("a rate assumed for data on the same file system")
+    assert choice.steps[1].seconds == 3.5
+
+
 def test_members_of_a_collaboration_are_let_in() -> None:
     member = {"identity": fact("collaboration"), "collaboration": fact("rubin")}
     assert ranked(place("closed", member, {})) == [("closed", "no")]
@@ -199,13 +207,19 @@ def test_a_plot_says_what_it_shows() -> None:
         ("identity: self-registered", "identity: me", "line 2, identity: 'me' is none of"),
         ("  - id: stars", "  - id: 'no/such'", "line 4, datasets[0].id: 'no/such' does not fit"),
         ("compute:", "computer:", "line 6, computer: there is no such field; did you mean 'compute'?"),
+        ("value: 1, ", "value: 1e400, ", "datasets[0].amount.value: this is '1e400', and has to be: number"),
+        (
+            "value: 1, ",
+            "value: 1e99, ",
+            "datasets[0].amount.value: this is 1e+99, and has to be at most 1e+21",
+        ),
         (
             "value: 1, ",
             "value: .inf, ",
             "line 5, datasets[0].amount.value: this is '.inf', and has to be: number",
         ),
     ],
-    ids=["unit", "identity", "name", "field", "infinity"],
+    ids=["unit", "identity", "name", "field", "overflow", "large", "infinity"],
 )
 def test_what_is_wrong_with_a_job_is_told(before: str, after: str, said: str) -> None:
     with pytest.raises(DocumentError, match=r"job\.yaml") as raised:

@@ -7,6 +7,7 @@ Only what YAML 1.2 has in common with JSON is read, in YAML's notation or in JSO
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -191,5 +192,6 @@ def _resolve(text: str) -> Any:
     if _INTEGER.fullmatch(text):
         return int(text)
     if any(digit in text for digit in "0123456789") and _DECIMAL.fullmatch(text):
-        return float(text)
+        number = float(text)
+        return number if math.isfinite(number) else text
     return text

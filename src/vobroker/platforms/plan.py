@@ -353,6 +353,8 @@ def _reading(copy: _Copy, dataset: Item, source: Platform) -> Iterator[Step]:
     told = dataset.facts["bandwidth"]
     if told is None and copy.rung == "remote":
         told = source.facts["bandwidth"]
+    if told is not None and not told.value:
+        told = None
     rate = told.value if told else RATES[copy.rung]
     name = f"{'the result of a query on' if copy.asked else 'reading'} {copy.need.id}"
     text = f"{size(copy.amount)} / {size(rate)}/s = {duration(copy.amount / rate)}"
@@ -364,7 +366,7 @@ def _reading(copy: _Copy, dataset: Item, source: Platform) -> Iterator[Step]:
     if delivery is None or delivery.value != "request" or not objects or copy.asked:
         return
     batch, pause = dataset.facts["per_request"], dataset.facts["latency"]
-    number = batch.value if batch else 1
+    number = batch.value if batch and batch.value else 1
     each = pause.value if pause else REQUEST
     seconds = math.ceil(objects / number) * each
     text = f"{objects:,.0f} objects / {number:,} a request x {each:g} s = {duration(seconds)}"

@@ -89,10 +89,8 @@ def descriptor_schema() -> Schema:
 
 def job_schema() -> Schema:
     """Give the JSON Schema of jobs."""
-    quantity = _object(
-        {"value": {"type": "number", "minimum": 0}, "unit": {"type": "string"}}, ["value", "unit"]
-    )
-    count = {"type": "number", "minimum": 0}
+    count = {"type": "number", "minimum": 0, "maximum": 1e21}
+    quantity = _object({"value": count, "unit": {"type": "string"}}, ["value", "unit"])
     short = {"type": "string", "minLength": 1, "maxLength": 120}
     dataset = _object(
         {
@@ -224,9 +222,9 @@ def _told(error: ValidationError) -> Iterator[tuple[Path, str]]:
     elif error.validator == "type":
         kinds = " or ".join([wanted] if isinstance(wanted, str) else wanted)
         yield path, f"this is {_short(instance)}, and has to be: {kinds}"
-    elif error.validator in ("minimum", "const"):
-        least = "at least " * (error.validator == "minimum")
-        yield path, f"this is {_short(instance)}, and has to be {least}{wanted}"
+    elif error.validator in ("minimum", "maximum", "const"):
+        how = {"minimum": "at least ", "maximum": "at most "}.get(str(error.validator), "")
+        yield path, f"this is {_short(instance)}, and has to be {how}{wanted}"
     else:
         yield path, f"{_short(instance)} does not fit: {error.validator} {_short(wanted)}"
 
