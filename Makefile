@@ -54,6 +54,8 @@ bench: ## Measured comparisons; each prints a table
 	$(RUN)/python -m bench.stream
 	$(RUN)/python -m bench.latency
 	$(RUN)/python -m bench.history
+	$(RUN)/python -m bench.classifier
+	$(RUN)/python -m bench.catalogue
 
 conformance: ## Four parsers of ADQL over the query corpus; writes the tables of docs/corpus.md
 	@scripts/venv.sh test,lint,docs
