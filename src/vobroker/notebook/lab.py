@@ -69,6 +69,7 @@ def prepare(
         Further variables for its kernels: where the archive and the service are.
     """
     _kernel(session / "kernels" / "python3")
+    _settings(session / "labconfig")
     options = {
         "ServerApp.root_dir": str(work),
         "ServerApp.ip": host,
@@ -83,13 +84,12 @@ def prepare(
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
     words = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
-    paths = [str(session), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     environment = {
         **os.environ,
         **allowance.environment,
         **told,
         "JUPYTER_TOKEN": token,
-        "JUPYTER_PATH": os.pathsep.join(paths),
+        **{name: _before(session, name) for name in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH")},
     }
     return Lab(command(words, limits(allowance)), environment)
 
@@ -104,3 +104,15 @@ def _kernel(folder: Path) -> None:
         "metadata": {"debugger": True},
     }
     (folder / "kernel.json").write_text(json.dumps(spec, indent=1))
+
+
+def _settings(folder: Path) -> None:
+    """Write the settings that hold where the user has chosen no other."""
+    folder.mkdir(parents=True)
+    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    (folder / "default_setting_overrides.json").write_text(json.dumps(quiet, indent=1))
+
+
+def _before(folder: Path, name: str) -> str:
+    """Put a folder before those of a variable of the environment."""
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get(name)])])
