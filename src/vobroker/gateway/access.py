@@ -68,7 +68,7 @@ class Rate:
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """Somebody who follows a stream: who and from where, what, since when, how far, and bytes of it so far."""
+    """Somebody who follows a stream: who and from where, what, since when, how far, and bytes so far."""
 
     who: str
     address: str
