@@ -16,7 +16,7 @@ PAUSE = 100
 TOO_OFTEN = 3
 """Batches in a row on which a filter may be too slow."""
 
-AT_ONCE = 4
+AT_ONCE = 1
 """Most filters that are weighed on one batch."""
 
 AGAIN = 100
@@ -136,7 +136,8 @@ class Standing:
         weighed = [weight for weight in known if weight]
         usual = sum(weighed) / len(weighed) if weighed else 1.0
         weights = [weight or usual for weight in known]
-        return [weight / sum(weights) for weight in weights]
+        total = sum(weights)
+        return [weight / total for weight in weights]
 
 
 def _key(filter_: Filter) -> _Key:
