@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from vobroker.adql import AdqlError
 from vobroker.archive import overview
@@ -118,12 +119,14 @@ async def trial(request: Request, site: SiteHere, caller: CallerHere, fields: Fi
 async def check(request: Request, site: SiteHere) -> Response:
     """Check a filter, the body of the request, without running it."""
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > 4 * MAX_TEXT:
-            raise HTTPException(413, f"A filter has at most {MAX_TEXT:,} characters.")
     try:
+        async for part in request.stream():
+            body += part
+            if len(body) > 4 * MAX_TEXT:
+                raise HTTPException(413, f"A filter has at most {MAX_TEXT:,} characters.")
         text = body.decode()
+    except ClientDisconnect:  # who leaves the page while it checks
+        return Response(status_code=400)
     except UnicodeDecodeError as error:
         raise HTTPException(400, f"The filter is not UTF-8 text: byte {error.start}.") from error
     return JSONResponse(await run_in_threadpool(_checked, site, text))
