@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vobroker.platforms import schema
+from vobroker.platforms import jobs, schema
 from vobroker.platforms.compare import compare
 from vobroker.platforms.descriptor import FIELDS, GROUPS
 from vobroker.platforms.documents import MAX_BYTES, MAX_DEPTH, parse
 from vobroker.platforms.errors import DocumentError, PlatformError, Problem
-from vobroker.platforms.read import from_document, read, shipped, together
+from vobroker.platforms.read import SHIPPED, from_document, read, shipped, together
 from vobroker.platforms.write import described, lines, to_yaml
 
 GOOD = """\
@@ -189,6 +189,9 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_at_least_five_real_platforms_ship_each_fact_with_its_source() -> None:
     found = shipped()
     assert len(found) >= 5
+    for folder, reader in ((SHIPPED, from_document), (jobs.SHIPPED, jobs.job_of)):
+        for file in folder.iterdir():
+            reader(parse(file.read_bytes(), file.name))
     for platform in found.values():
         for line in lines(platform, date(2026, 11, 28)):
             assert line.fact is None or line.fact.evidence.url.startswith("https://")
