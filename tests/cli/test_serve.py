@@ -44,6 +44,13 @@ def test_missing_input_is_named(tmp_path: Path) -> None:
     assert "no such file or folder: nothing.tar" in refused("--archive", tmp_path, "--ingest", "nothing.tar")
 
 
+def test_what_is_only_read_takes_nothing_in_and_is_not_made(tmp_path: Path) -> None:
+    assert "--read-only goes without --ingest, --simulate and --brokers" in refused(
+        "--read-only", "--simulate"
+    )
+    assert f"there is no archive in {tmp_path}" in refused("--read-only", "-a", tmp_path, "--port", 0)
+
+
 def test_pages_show_what_flows_in_until_interrupted_even_while_somebody_reads(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = listener.getsockname()[1]
