@@ -12,8 +12,9 @@ from tests.archive.test_voevents import packet
 
 from vobroker import adql
 from vobroker.alerts.schemas import default_schemas
-from vobroker.archive import Archive, open_archive
+from vobroker.archive import Archive, heavens, open_archive
 from vobroker.archive.balance import faults
+from vobroker.archive.known import known
 from vobroker.filters import compile_filter, starter_filters
 from vobroker.pipeline.river import Counts, run
 from vobroker.sources import files
@@ -173,3 +174,19 @@ def test_a_query_in_adql_gives_the_same_rows(both: tuple[Archive, Archive], text
 def test_the_engine_is_that_with_q3c(both: tuple[Archive, Archive]) -> None:
     assert both[1].platform == "postgresql-q3c"
     assert isinstance(both[1].ledger(), pa.Table)
+
+
+def test_the_sky_is_the_same(both: tuple[Archive, Archive]) -> None:
+    here, there = both
+    cone = (0.81429, 16.145693, 30.0)
+    latest = heavens.alerts(here, heavens.Chosen(), 500)[0]
+    night = next(row["night"] for row in latest if row["night"] is not None)
+    for chosen in (heavens.Chosen(), heavens.Chosen(stream="bright"), heavens.Chosen(night, "everything")):
+        seen = [counts.tolist() for counts in heavens.counts(here, chosen, 9)]
+        assert seen == [counts.tolist() for counts in heavens.counts(there, chosen, 9)]
+        for limit, part in ((500, None), (7, None), (500, cone), (2, cone)):
+            rows = heavens.alerts(here, chosen, limit, part)
+            assert rows[0] or part
+            assert rows == heavens.alerts(there, chosen, limit, part)
+    one = latest[0]
+    assert known(here, one["survey"], one["alert_id"]) == known(there, one["survey"], one["alert_id"])
