@@ -34,7 +34,6 @@ KEPT = 200
 """Most sets of offers that are kept, the last ones."""
 
 
-
 @router.get("/platform")
 def platform(request: Request, site: SiteHere) -> Response:
     """Show what this service offers to a guest, a user and an operator."""
