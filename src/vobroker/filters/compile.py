@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from vobroker.adql import AdqlError, CheckedQuery, check, parse, tree
 from vobroker.adql.check import Field
-from vobroker.adql.platforms.duckdb import DuckDB
+from vobroker.adql.platforms.duckdb import DuckDB, weight
 from vobroker.adql.printer import to_text
 from vobroker.alerts.columns import ALERT
 from vobroker.enrich.layer import has_one_row
@@ -180,28 +180,12 @@ def _compile(name: str, text: str, tables: Mapping[str, Table]) -> Filter:
     )
     # Translated once here, so that what the engine cannot do is known before an alert comes.
     size = len(compiled.condition()) + sum(map(len, compiled.computed().values()))
-    if size > MAX_SQL or _weight(query.body) > MAX_WEIGHT:
+    if size > MAX_SQL or weight(query.body) > MAX_WEIGHT:
         message = (
             "The filter is too much for the engine: it has too many functions, or one in another too often."
         )
         raise AdqlError("filter", message, text, query.body.span)
     return compiled
-
-
-_FOURFOLD = frozenset({"ASIN", "ACOS"})
-
-
-def _weight(node: tree.Node) -> int:
-    """Say how many functions the engine has to prepare.
-
-    It writes out what a function is of as often as it asks whether that is in the function's domain.
-    """
-    inside = sum(map(_weight, tree.children(node)))
-    if isinstance(node, tree.Function):
-        return 1 + (4 if node.name in _FOURFOLD else 2) * inside
-    if isinstance(node, tree.Arithmetic) and any(operator == "/" for operator, _ in node.steps):
-        return 1 + 2 * inside
-    return inside
 
 
 def load_filters(*paths: Path, tables: Mapping[str, Table] | None = None) -> list[Filter]:

@@ -61,3 +61,18 @@ def test_each_dialect_is_written_as_its_own(tables: dict[str, Table]) -> None:
     assert sql["oracle"].endswith("OFFSET 10 ROWS FETCH FIRST 5 ROWS ONLY")
     assert '"stars" t1' in sql["oracle"]
     assert sql["trino"].endswith("OFFSET 10 LIMIT 5")
+
+
+@pytest.mark.parametrize("function", ["SQRT", "ACOS", "-1 / ABS"])
+def test_what_duckdb_would_prepare_for_long_is_refused(tables: dict[str, Table], function: str) -> None:
+    """It writes out a function's argument several times, again in each function around it."""
+
+    def nested(times: int) -> adql.CheckedQuery:
+        text = f"SELECT {f'{function}(' * times}mag{')' * times} AS x FROM stars"
+        return adql.check(adql.parse(text), tables)
+
+    adql.translate(nested(5), "duckdb")
+    adql.translate(nested(20), "postgresql")
+    with pytest.raises(AdqlError, match="too many functions for the engine") as found:
+        adql.translate(nested(20), "duckdb")
+    assert found.value.code == "unsupported"
