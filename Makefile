@@ -4,10 +4,10 @@ VENV ?= .venv
 export VENV
 RUN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench conformance grammar platforms types notebooks kafka docs clean
+.PHONY: help demo test test-deploy lint format bench conformance grammar platforms types notebooks kafka docs clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Simulated Rubin and ZTF nights flow in, filters fire, the web page opens on them
 	@scripts/venv.sh broker
@@ -24,6 +24,12 @@ test: ## Every check and every test: style, types, layers, then pytest
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/python -m pytest -n auto --maxprocesses 5
+
+test-deploy: ## Build the container images, bring them up, use, hurt, save and take them down
+	@scripts/venv.sh test,lint,docs
+	deploy/containers/build.sh
+	@scripts/containers.sh start
+	$(RUN)/python -m pytest -p no:xdist -x -s deploy/tests
 
 lint: ## Style, types and layers
 	@scripts/venv.sh test,lint,docs
