@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from typing import Annotated
 
 import typer
+
+from vobroker import __version__
 
 GROUPS = (
     "ingest",
@@ -34,8 +37,27 @@ GROUPS = (
     "doctor",
     "adql",
     "bench",
+    "completion",
 )
 """Modules of this package; each has ``register(app)``."""
+
+
+def tell_version(wanted: bool) -> None:
+    """Print the version and end, where it is asked for."""
+    if wanted:
+        typer.echo(f"vobroker {__version__}")
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=tell_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
 
 
 def app() -> typer.Typer:
@@ -47,6 +69,7 @@ def app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    commands.callback()(options)
     for group in GROUPS:
         importlib.import_module(f"vobroker.cli.{group}").register(commands)
     return commands
