@@ -13,12 +13,15 @@ import re
 import shlex
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
 ROOT = Path(__file__).resolve().parents[1]
+WARM = ROOT / "tests" / "warm"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 KAFKA = "127.0.0.1:19092"
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -66,8 +69,25 @@ def program(page: Path) -> str:
     return "\n".join(PYTHON.findall(text)) if "<!-- python runs -->" in text else ""
 
 
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Give the environment in which the program is one that has imported all it needs already."""
+    place = tmp_path_factory.mktemp("warm") / "socket"
+    env = {**os.environ, "COLUMNS": "120", "VOBROKER_WARM": str(place)}
+    env["PATH"] = f"{WARM}:{Path(sys.executable).parent}:{env['PATH']}"
+    command = [sys.executable, WARM / "server.py", place]
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE) as server:
+        while not place.exists():
+            assert server.poll() is None
+            time.sleep(0.05)
+        yield env
+        server.communicate()
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
-def test_commands_of_the_page_run(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_commands_of_the_page_run(
+    page: Path, tmp_path: Path, warm: dict[str, str], request: pytest.FixtureRequest
+) -> None:
     script = "set -e\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + "\n".join(commands(page))
     if code := program(page):
         (tmp_path / "program.py").write_text(code)
@@ -77,15 +97,10 @@ def test_commands_of_the_page_run(page: Path, tmp_path: Path, request: pytest.Fi
         script = script.replace(KAFKA, cluster.brokers)
         delete_topics(cluster.brokers, script)  # what a run that was ended has left
         request.addfinalizer(lambda: delete_topics(cluster.brokers, script))
-    env = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "COLUMNS": "120",
-    }
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,
-        env=env,
+        env=warm,
         capture_output=True,
         text=True,
         timeout=240,

@@ -72,6 +72,8 @@ def test_benchmarks_are_listed() -> None:
     assert done.exit_code == 0
     assert done.output.split() == [
         "adql",
+        "catalogue",
+        "classifier",
         "conformance",
         "crossmatch",
         "decode",

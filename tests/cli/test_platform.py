@@ -29,7 +29,7 @@ def run(*arguments: object, status: int = 0) -> str:
 def test_platforms_are_listed_shown_and_compared() -> None:
     assert "no notebook" in run("list")
     assert {"canfar", "rubin-idf"} <= {one["id"] for one in json.loads(run("list", "--json"))}
-    assert "doc, 2025-06-30, stale" in run("show", "rubin-idf")
+    assert "stale" in run("show", "rubin-idf")
     assert json.loads(run("show", "rubin-idf", "--json"))["roles"]["user"]["upload"]["stale"]
     table = run("compare", "canfar", "gavo")
     assert "192 GB" in table

@@ -197,7 +197,7 @@ def test_keyboard_reaches_the_content_first_and_then_everything(site: Served, pa
     assert page.evaluate("document.activeElement.id") == "main"
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{site.address}/filters/bright-transient")
+    expect(page).to_have_url(f"{site.address}/filters/new")
 
 
 def test_search_by_keyboard(site: Served, page: Page) -> None:
