@@ -4,7 +4,7 @@ VENV ?= .venv
 export VENV
 RUN := $(VENV)/bin
 
-.PHONY: help demo test test-deploy lint format bench conformance grammar platforms types notebooks kafka docs clean
+.PHONY: help demo test test-deploy lint format bench conformance grammar platforms types notebooks kafka man release docs clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,14 @@ notebooks: ## Run the notebooks and write what they show into docs/notebooks
 
 kafka: ## Start a real Kafka broker on loopback, for development
 	@scripts/kafka.sh start 1
+
+man: ## Write the manual page man/vobroker.1
+	@scripts/venv.sh test,lint,docs
+	$(RUN)/python -m scripts.man
+
+release: ## Build wheel, sdist, site, SBOM and checksums into dist/
+	@scripts/venv.sh release,test,lint,docs
+	@scripts/release.sh
 
 docs: ## Build the documentation into site/
 	@scripts/venv.sh test,lint,docs

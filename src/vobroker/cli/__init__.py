@@ -52,9 +52,7 @@ def tell_version(wanted: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", "-V", callback=tell_version, is_eager=True, help="Print the version and end."
-        ),
+        typer.Option("--version", "-V", callback=tell_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Take the options that belong to no command."""

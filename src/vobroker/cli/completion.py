@@ -21,9 +21,7 @@ class Shell(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help="Print the script by which bash, zsh or fish completes commands and options.")(
-        completion
-    )
+    app.command(help="Print the script by which bash, zsh or fish completes commands.")(completion)
 
 
 def completion(shell: Annotated[Shell, typer.Argument(help="Who reads the script.")]) -> None:
