@@ -99,7 +99,7 @@ try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vobroker_completion vobroker
 try vobroker plat
 try vobroker query --arch
 """
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "--norc", "-c", script],
         env=os.environ | {"PATH": path},
