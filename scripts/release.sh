@@ -17,7 +17,7 @@ mkdir dist
 
 "$bin/python" -m build --outdir dist "$work/source"
 "$bin/twine" check --strict dist/*
-"$bin/mkdocs" build --quiet --strict --config-file "$work/source/mkdocs.yml" --site-dir "$work/site"
+NO_MKDOCS_2_WARNING=1 "$bin/mkdocs" build --quiet --strict --config-file "$work/source/mkdocs.yml" --site-dir "$work/site"
 tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C "$work" -c site |
   gzip -n >dist/site.tar.gz
 

@@ -102,7 +102,7 @@ try vobroker query --arch
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "--norc", "-c", script],
-        env=os.environ | {"PATH": path},
+        env=env,
         capture_output=True,
         text=True,
         check=True,
