@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vobroker.archive.archive import AUTHORITY, Archive
+from vobroker.archive.errors import ArchiveError
 
 SCHEMES = ("postgresql", "postgres")
 
@@ -74,7 +75,8 @@ def open_archive(
     Parameters
     ----------
     where
-        Its folder, or the URL of its PostgreSQL database.
+        Its folder, or the URL of its PostgreSQL database; ``hats:FOLDER`` or ``spark+hats:FOLDER`` is
+        what was exported to a folder, read by DuckDB or by Spark.
     create
         Make it when it is not there. A database is never made, only the tables in one.
     read_only
@@ -89,6 +91,12 @@ def open_archive(
         If there is no archive, it is one of a newer version, is in use by another process, or
         cannot be reached, read or made.
     """
+    if str(where).startswith(("hats:", "spark+hats:")):
+        from vobroker.archive.hats import open_hats
+
+        if not read_only:
+            raise ArchiveError(f"{where} is an exported archive, which is only read")
+        return open_hats(str(where), authority)
     found = place(where)
     if isinstance(found, Server):
         from vobroker.archive.postgresql.archive import open_server

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,9 @@ def register(app: typer.Typer) -> None:
     archives.command("info", help="Say what keeps the archive, how large it is and what is in it.")(info)
     archives.command("check", help="Check that everything is there and can be read.")(check)
     archives.command("copy", help="Copy the archive to a folder or a database, and verify the copy.")(copy)
+    archives.command(
+        "export", help="Write new nights to a folder as HATS: Parquet that Spark and LSDB read."
+    )(export)
     archives.command("upgrade", help="Add the tables that an archive of an earlier version lacks.")(upgrade)
     app.add_typer(archives, name="archive")
 
@@ -169,6 +173,43 @@ def copy(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def export(
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Folder; made when it is not there.")],
+    archive: ArchiveOption = DEFAULT_ARCHIVE,
+    since: Annotated[
+        int, typer.Option("--since", metavar="YYYYMMDD", help="First night of alerts; all when not given.")
+    ] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the nights that the folder does not have, and count what is there."""
+    from rich.table import Table
+
+    from vobroker.archive import ArchiveError
+    from vobroker.archive.export import export as write_out
+
+    try:
+        with opened(archive) as store, progress() as bar:
+            clock = _Clock(bar, "exporting")
+            parts = write_out(
+                store, to, since=since, watch=lambda part, done, total: clock.show(part.table, done, total, 0)
+            )
+    except ArchiveError as error:
+        fail(str(error))
+    if as_json:
+        print(json.dumps([asdict(part) for part in parts], indent=2))
+        return
+    grid = Table("table")
+    for name in ("parts", "rows", "new parts", "new rows"):
+        grid.add_column(name, justify="right")
+    for name in dict.fromkeys(part.table for part in parts):
+        of_it = [part for part in parts if part.table == name]
+        new = [part for part in of_it if part.new]
+        numbers = (len(of_it), sum(part.rows for part in of_it), len(new), sum(part.rows for part in new))
+        grid.add_row(name, *(f"{number:,}" for number in numbers))
+    out.print(grid)
+    out.print(f"as many rows are in {to} as in the archive", highlight=False, markup=False, soft_wrap=True)
 
 
 class _Clock:

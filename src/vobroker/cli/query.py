@@ -68,6 +68,7 @@ def query(
     """Parse, check, translate and run a query; rows go out as they come."""
     from vobroker.adql import AdqlError
     from vobroker.archive import ArchiveError, open_archive
+    from vobroker.archive.hats import HatsArchive
     from vobroker.tap.catalogue import catalogue
     from vobroker.tap.errors import TapError
     from vobroker.tap.query import Rows, prepare
@@ -79,7 +80,8 @@ def query(
     most = (ON_SCREEN if chosen_form is None else MOST) if maxrec is None else maxrec
     try:
         with open_archive(archive, create=False, read_only=True) as store:
-            known = catalogue(store, store.native_tables()).private()
+            known = catalogue(store, store.native_tables())
+            known = known.only(store.exported()) if isinstance(store, HatsArchive) else known.private()
             if tables:
                 list_tables(known.tables)
                 return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,13 +40,17 @@ CACHED = 2**28
 Rows = NDArray[np.int64]
 
 
-def partitions(cells: Rows) -> list[tuple[int, int, int, int]]:
+def partitions(
+    cells: Rows, fixed: Collection[tuple[int, int]] = frozenset()
+) -> list[tuple[int, int, int, int]]:
     """Cut rows into partitions.
 
     Parameters
     ----------
     cells
         Cells of order 29, ascending.
+    fixed
+        Order and pixel of partitions that are there already: rows in them go there, and none overlaps them.
 
     Returns
     -------
@@ -54,12 +58,14 @@ def partitions(cells: Rows) -> list[tuple[int, int, int, int]]:
         In the order of the rows: each the coarsest cell with few enough rows, and none empty.
     """
     found = []
+    split = {(order - up, pixel >> 2 * up) for order, pixel in fixed for up in range(1, order + 1)}
     waiting = [(0, pixel) for pixel in range(11, -1, -1)]
     while waiting:
         order, pixel = waiting.pop()
         shift = 2 * (ORDER - order)
         start, stop = np.searchsorted(cells, [pixel << shift, (pixel + 1) << shift]).tolist()
-        if stop - start > PARTITION and order < FINEST:
+        crowded = stop - start > PARTITION and order < FINEST and (order, pixel) not in fixed
+        if stop > start and (crowded or (order, pixel) in split):
             waiting += [(order + 1, 4 * pixel + child) for child in (3, 2, 1, 0)]
         elif stop > start:
             found.append((order, pixel, start, stop))
@@ -112,26 +118,63 @@ def write(
     dataset.mkdir(exist_ok=True)
     pq.write_metadata(target, dataset / "_common_metadata")
     pq.write_metadata(target, dataset / "_metadata", metadata_collector=collected)
-    lines = ["Norder,Npix", *(f"{order},{pixel}" for order, pixel, _, _ in parts)]
-    (folder / "partition_info.csv").write_text("\n".join(lines) + "\n")
+    pixels = [(order, pixel) for order, pixel, _, _ in parts]
+    describe(folder, table.name, pixels, len(cells), ra=ra, dec=dec)
+
+
+def describe(
+    folder: Path,
+    name: str,
+    pixels: Sequence[tuple[int, int]],
+    rows: int,
+    *,
+    ra: str,
+    dec: str,
+    kind: str = "object",
+    suffix: str = ".parquet",
+) -> None:
+    """Write what readers of HATS look for beside the data.
+
+    Parameters
+    ----------
+    folder, name, rows
+        Of the catalogue.
+    pixels
+        Order and pixel of its partitions.
+    ra, dec
+        Columns of the position.
+    kind
+        ``object``, or ``source`` where objects have many rows.
+    suffix
+        What a partition is: a file, or with ``/`` a folder of files.
+    """
+    lines = ["Norder,Npix", *(f"{order},{pixel}" for order, pixel in pixels)]
+    _replace(folder / "partition_info.csv", "\n".join(lines) + "\n")
     told = {
-        "obs_collection": table.name,
-        "dataproduct_type": "object",
-        "hats_nrows": len(cells),
+        "obs_collection": name,
+        "dataproduct_type": kind,
+        "hats_nrows": rows,
         "hats_col_ra": ra,
         "hats_col_dec": dec,
         "hats_col_healpix": CELL.name,
         "hats_col_healpix_order": ORDER,
         "hats_max_rows": PARTITION,
-        "hats_order": max((order for order, *_ in parts), default=0),
+        "hats_order": max((order for order, _ in pixels), default=0),
+        "hats_npix_suffix": suffix,
         "hats_builder": "vobroker",
         "hats_creation_date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MUTC"),
         "hats_version": "v1.0",
     }
     text = "#HATS catalog\n" + "".join(f"{key}={value}\n" for key, value in told.items())
     # Readers of before 2025 look for the file by its earlier name.
-    for name in ("hats.properties", "properties"):
-        (folder / name).write_text(text)
+    for file in ("hats.properties", "properties"):
+        _replace(folder / file, text)
+
+
+def _replace(file: Path, text: str) -> None:
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text)
+    new.replace(file)
 
 
 def place(order: int, pixel: int) -> str:

@@ -116,6 +116,12 @@ class Catalogue:
         }
         return replace(self, schemas=(replace(public, tables=tuple(shown.values())), *others))
 
+    def only(self, tables: Mapping[str, Table]) -> Catalogue:
+        """Give the catalogue of an archive that has but some of the tables."""
+        public, *others = self.schemas
+        kept = tuple(table for table in public.tables if table.name in tables)
+        return replace(self, schemas=(replace(public, tables=kept), *others))
+
     def with_uploads(self, uploads: Mapping[str, tuple[Table, pa.Table]]) -> Catalogue:
         """Give the catalogue with the tables of a caller besides, by their plain names."""
         named = {f"TAP_UPLOAD.{name}": found for name, found in uploads.items()}
