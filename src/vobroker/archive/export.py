@@ -110,7 +110,7 @@ def export(
         in what was written.
     """
     with _alone(folder):
-        known = manifest(folder) if (folder / MANIFEST).exists() else {"format": FORMAT, "tables": {}}
+        known = manifest(folder)
         _tidy(folder, known)
         sources = _sources(archive)
         waiting = [(source, *found) for source in sources for found in _nights(archive, source, since)]
@@ -164,7 +164,7 @@ def files(folder: Path, name: str, table: dict[str, Any]) -> list[str]:
 
 
 def _sources(archive: Archive) -> list[_Source]:
-    joined = "measurement AS t JOIN object AS o ON o.survey = t.survey AND o.object_id = t.object_id"
+    joined = "measurement AS t LEFT JOIN object AS o ON o.survey = t.survey AND o.object_id = t.object_id"
     found = [
         _Source(ALERT, "alert AS t", "t.night", "0", "t", "source", "ra", "dec"),
         _Source(OBJECT, "object AS t", "0", "sum(t.n_alerts)", "t", "object", "ra", "dec"),
@@ -173,7 +173,10 @@ def _sources(archive: Archive) -> list[_Source]:
     for name, table in archive.native_tables().items():
         if not enriched(name):
             survey = name.replace("'", "''")
-            rows = f"{quote(name)} AS t JOIN alert AS o ON o.alert_id = t.alert_id AND o.survey = '{survey}'"
+            rows = (
+                f"{quote(name)} AS t LEFT JOIN alert AS o ON o.alert_id = t.alert_id"
+                f" AND o.survey = '{survey}'"
+            )
             found.append(_Source(table, rows, "o.night", "0", "o", "source", "_ra", "_dec"))
     return found
 
@@ -223,8 +226,8 @@ def _write(
             row_group_size=16 * hats.GROUP,
             write_page_checksum=True,
         )
-        with (within / f".{name}").open("rb") as file:
-            os.fsync(file.fileno())
+        with (within / f".{name}").open("rb") as opened:
+            os.fsync(opened.fileno())
         written.append((within / f".{name}", within / name, pq.read_metadata(within / f".{name}").num_rows))
     if (number := sum(count for *_, count in written)) != rows:
         raise ArchiveError(

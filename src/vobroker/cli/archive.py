@@ -209,7 +209,9 @@ def export(
         numbers = (len(of_it), sum(part.rows for part in of_it), len(new), sum(part.rows for part in new))
         grid.add_row(name, *(f"{number:,}" for number in numbers))
     out.print(grid)
-    out.print(f"as many rows are in {to} as in the archive", highlight=False, markup=False, soft_wrap=True)
+    out.print(
+        f"{to} has as many rows of these parts as the archive", highlight=False, markup=False, soft_wrap=True
+    )
 
 
 class _Clock:
