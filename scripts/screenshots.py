@@ -180,7 +180,6 @@ def main() -> None:
                 shoot(light, "sky")
                 take(light, "/filters/fast-moving/live", "stream")
                 take(light, "/catalogues/match_known", "catalogues", whole=True)
-                take(light, "/platform", "platform", whole=True)
                 take(light, "/platforms?job=rubin-filter", "platforms")
                 of_a_user(user, tokens["ada"], folder)
                 sign_in(operator, tokens["root"])

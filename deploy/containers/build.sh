@@ -6,17 +6,19 @@
 #   --base debian     from Debian's packages alone, by mmdebstrap (default)
 #   --base prebuilt   from VOBROKER_PREBUILT, docker.io/library/debian:bookworm-slim when not given
 #   --again           take nothing from the cache: for comparing digests
-#   ROLE              worker, gateway, web; all when none is named
+#   ROLE              worker, gateway, web, postgresql, kafka, proxy; all when none is named
 #
 # Images are localhost/vobroker/ROLE, tagged with the version and as latest. Beside each, in VOBROKER_IMAGES (default
 # build/images): its SBOM (CycloneDX), its Debian packages, its digest; and report.md of all. VOBROKER_SOURCE is the
 # address of the source that the labels name; git's remote when not given.
-# Two builds of one commit from the same Debian packages have the same digests: SOURCE_DATE_EPOCH is the commit's.
+# Layers of worker, gateway and web are the same from one commit and the same Debian packages:
+# SOURCE_DATE_EPOCH is the commit's. The kafka image holds the jars that scripts/kafka.sh fetched.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 state=${VOBROKER_CONTAINERS:-/var/cache/vobroker/containers}
 out=${VOBROKER_IMAGES:-$root/build/images}
+jars=${VOBROKER_KAFKA_JARS:-/var/cache/vobroker/kafka-$(sed -n "s/^version=//p" "$root/scripts/kafka.sh")}
 base=debian
 again=
 roles=
@@ -30,12 +32,12 @@ while [ $# -gt 0 ]; do
     case $1 in
     --base) base=${2:?debian or prebuilt} && shift ;;
     --again) again=yes ;;
-    worker | gateway | web) roles="$roles $1" ;;
+    worker | gateway | web | postgresql | kafka | proxy) roles="$roles $1" ;;
     *) sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p}' "$0" && exit 2 ;;
     esac
     shift
 done
-roles=${roles:-worker gateway web}
+roles=${roles:-worker gateway web postgresql kafka proxy}
 case $base in debian | prebuilt) ;; *) fail "--base is debian or prebuilt, not $base" ;; esac
 
 "$root/scripts/containers.sh" install
@@ -44,7 +46,7 @@ SOURCE_DATE_EPOCH=$(git -C "$root" log -1 --format=%ct)
 revision=$(git -C "$root" rev-parse HEAD)
 source_url=${VOBROKER_SOURCE:-$(git -C "$root" config remote.origin.url || echo unknown)}
 export SOURCE_DATE_EPOCH
-[ -z "$(git -C "$root" status --porcelain)" ] || echo "what is not committed is not in the images" >&2
+[ -z "$(git -C "$root" status --porcelain)" ] || echo "of vobroker itself, what is not committed is not in the images" >&2
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -55,7 +57,7 @@ step() { echo "[$(date -u +%H:%M:%S)] $*"; }
 image() { # context, Containerfile, name, other arguments
     context=$1 file=$2 name=$3
     shift 3
-    podman build -q --format docker --timestamp "$SOURCE_DATE_EPOCH" ${again:+--no-cache} \
+    podman build -q --format oci --timestamp "$SOURCE_DATE_EPOCH" ${again:+--no-cache} \
         --label "org.opencontainers.image.title=vobroker $name" \
         --label "org.opencontainers.image.source=$source_url" \
         --label "org.opencontainers.image.revision=$revision" \
@@ -106,13 +108,30 @@ version=$(basename "$work/context/dist/"*.whl | cut -d- -f2 | tr + -)
 } >"$out/report.md"
 for role in $roles; do
     step "$role"
-    image "$work/context" "$here/Containerfile" "$role" --target "$role"
     name=localhost/vobroker/$role
+    python_packages="-"
+    case $role in
+    postgresql | kafka | proxy)
+        mkdir "$work/$role"
+        cp "$here/$role/"* "$here/healthy.py" "$work/$role/"
+        if [ "$role" = kafka ]; then
+            [ -f "$jars/complete" ] || "$root/scripts/kafka.sh" start 1
+            mkdir "$work/$role/jars"
+            cp "$jars/"*.jar "$work/$role/jars/"
+        fi
+        image "$work/$role" "$work/$role/Containerfile" "$role"
+        ;;
+    *)
+        image "$work/context" "$here/Containerfile" "$role" --target "$role"
+        cp "$work/context/sbom.cdx.json" "$out/$role.cdx.json"
+        python_packages=$(grep -c '^[a-z0-9].*==' "$here/requirements.txt")
+        ;;
+    esac
     podman tag "$name:latest" "$name:$version"
-    cp "$work/context/sbom.cdx.json" "$out/$role.cdx.json"
-    podman run --rm --entrypoint cat "$name:latest" /usr/share/sbom/debian.tsv >"$out/$role.debian.tsv"
+    podman run --rm --entrypoint dpkg-query "$name:latest" -W -f '${Package}\t${Version}\t${Architecture}\t${source:Package}\n' \
+        >"$out/$role.debian.tsv"
     podman inspect -f '{{.Digest}}' "$name:latest" >"$out/$role.digest"
-    podman inspect -f "| $role | {{.Digest}} | {{.Size}} | {{.User}} | $(wc -l <"$out/$role.debian.tsv") | $(grep -c '^[a-z0-9].*==' "$here/requirements.txt") |" \
+    podman inspect -f "| $role | {{.Digest}} | {{.Size}} | {{.User}} | $(wc -l <"$out/$role.debian.tsv") | $python_packages |" \
         "$name:latest" | awk -F'|' -v OFS='|' '{ $4 = sprintf(" %d ", $4 / 1e6) } 1' >>"$out/report.md"
 done
 {
