@@ -127,8 +127,9 @@ def kafka_with_rights(kafka1: Cluster) -> Iterator[Cluster]:
     asked = AclBindingFilter(
         ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
     )
+    client = AdminClient({"bootstrap.servers": kafka1.brokers})  # without it nobody fetches the answer
     try:
-        AdminClient({"bootstrap.servers": kafka1.brokers}).describe_acls(asked).result(30)
+        client.describe_acls(asked).result(60)
     except KafkaException:
         state, base = Path(tempfile.mkdtemp(prefix="vobroker-kafka-")), BASE + 1000
         where = {"VOBROKER_KAFKA": str(state), "VOBROKER_KAFKA_PORT": str(base)}
